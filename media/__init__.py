@@ -1,0 +1,1 @@
+"""The voice of the IVR: everything that touches SIP, RTP and audio."""

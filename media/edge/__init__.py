@@ -1,0 +1,1 @@
+"""The edge: Kamailio as a supervised child, between everybody outside and the workers."""
