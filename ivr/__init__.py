@@ -1,0 +1,1 @@
+"""The mind of the IVR: flows, queues, Salesforce, records, API, desktop."""

@@ -1,0 +1,1 @@
+"""Queues and agents: who is served next, by whom, and why."""

@@ -1,0 +1,1 @@
+"""The node's API: REST, one event stream, and the client that our own pages and command line use."""

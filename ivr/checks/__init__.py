@@ -1,0 +1,1 @@
+"""What `ivr check` tries, a module for each part of the node."""

@@ -1,0 +1,1 @@
+"""Flows of Webex Contact Center: exports read, judged, and written as flows of ours."""

@@ -1,0 +1,1 @@
+"""Salesforce: who is calling, which case is open, and what is written back."""

@@ -1,0 +1,1 @@
+"""Records, timeline, notes and outbox: what outlives the process. `store.py` is the door."""
