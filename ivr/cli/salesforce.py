@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ivr.salesforce.connector import SalesforceConnector
     from ivr.salesforce.model import Match
 
-DEMO_DATA = Path("config/demo/salesforce.yaml")
 T = TypeVar("T")
 
 
@@ -94,7 +93,9 @@ def _print(number: str, match: Match, table: ScoreTable, *, as_json: bool) -> No
 def simulator(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8090,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    data: Annotated[Path, typer.Option(metavar="FILE", help="The org's first records.")] = DEMO_DATA,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The org's first records; the demo's without it.")
+    ] = None,
 ) -> None:
     """Serve a simulated Salesforce org until Ctrl-C."""
     import asyncio
@@ -102,9 +103,10 @@ def simulator(
     from ivr.salesforce.simulator.app import create_app
     from ivr.salesforce.simulator.data import DataError, load_org
     from ivr.salesforce.simulator.server import serve_app
+    from ivr.shipped import demo_org
 
     try:
-        org = load_org(data)
+        org = load_org(data or demo_org())
     except DataError as exc:
         fail(ExitCode.WRONG, str(exc))
 

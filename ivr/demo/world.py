@@ -8,12 +8,12 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TextIO
 
 from ivr.demo.options import DemoOptions
 from ivr.salesforce.simulator.server import serve as serve_simulator
+from ivr.shipped import demo_org, shipped_config
 from ivr.waiting import any_of
 from media.process import Child, ChildSpec, Streams, python_child
 
@@ -75,19 +75,12 @@ def _free_rtp_base() -> int:
         return 12000 + 200 * (int(probe.getsockname()[1]) % 90)
 
 
-def shipped_config() -> Path:
-    """The folder of configurations: beside the packages in a checkout, inside the wheel otherwise."""
-    beside = Path(str(files("ivr"))).parent / "config"
-    return beside if beside.is_dir() else Path(str(files("ivr"))) / "shipped"
-
-
 @asynccontextmanager
 async def salesforce(port: int) -> AsyncIterator[str]:
     """The simulated Salesforce; yields its base URL."""
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    data = shipped_config() / "demo" / "salesforce.yaml"
     task = asyncio.create_task(
-        serve_simulator("127.0.0.1", port, data, listening.set_result), name="salesforce simulator"
+        serve_simulator("127.0.0.1", port, demo_org(), listening.set_result), name="salesforce simulator"
     )
     try:
         await any_of(task, listening)
