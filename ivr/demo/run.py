@@ -21,7 +21,7 @@ from ivr.demo.people import AGENT_TONE_HZ, CALLER_TONE_HZ, Phone, phone, write_t
 from ivr.demo.report import print_proofs, print_timeline, result, write_json
 from ivr.demo.script import Cast, Played, StepFailed, Watcher, play
 from ivr.demo.stay import answer_calls
-from ivr.demo.world import DemoError, Ports, choose_ports, node, salesforce
+from ivr.demo.world import EVERYWHERE, DemoError, Ports, choose_ports, node, salesforce, sip_host_of
 from ivr.peers import own_address_towards
 from ivr.telemetry.logs import configure_logs
 from media.errors import MediaError
@@ -40,21 +40,22 @@ async def demo(options: DemoOptions) -> int:
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    status = 1  # until everything was proved
     try:
-        async with _world(options, ports) as (cast, people):
-            status = 0
-            if options.agent is None:
-                status = await _one_call(options, cast, console)
+        sip_host = await sip_host_of(options)
+        async with set_up(options, ports, sip_host) as (cast, people):
+            status = await _one_call(options, cast, console) if options.agent is None else 0
             if options.stay or options.agent is not None:
-                _invite(console, options, ports)
+                _invite(console, options, ports, sip_host)
                 await answer_calls(cast, people, scripted=options.agent is None)
-            return status
     except (DemoError, StartError, MediaError, ApiError) as exc:
         console.print(f"[bold red]The demo cannot run:[/] {exc}", highlight=False)
         console.print(f"The node's log is in {options.out / 'node.log'}.", highlight=False)
         return 1
     except asyncio.CancelledError:
-        return 0
+        if status != 0:
+            console.print("The demo was ended before every step was proved.")
+    return status
 
 
 def _prepare(out: Path) -> None:
@@ -65,7 +66,7 @@ def _prepare(out: Path) -> None:
 
 
 @asynccontextmanager
-async def _world(options: DemoOptions, ports: Ports) -> AsyncIterator[tuple[Cast, Phone]]:
+async def set_up(options: DemoOptions, ports: Ports, sip_host: str) -> AsyncIterator[tuple[Cast, Phone]]:
     """Everything running: Salesforce, the node, both telephones, the agent signed in."""
     out = options.out.absolute()
     data = out / "data"
@@ -74,7 +75,7 @@ async def _world(options: DemoOptions, ports: Ports) -> AsyncIterator[tuple[Cast
         url = await stack.enter_async_context(salesforce(ports.salesforce))
         caller = await stack.enter_async_context(phone(ports.caller, ports.caller_rtp))
         agent = await stack.enter_async_context(phone(ports.agent, ports.agent_rtp))
-        await stack.enter_async_context(node(options, ports, url, data, log))
+        await stack.enter_async_context(node(options, ports, sip_host, url, data, log))
         api = f"http://127.0.0.1:{ports.api}"
         operator = await stack.enter_async_context(ApiClient(api, operator_token(data)))
         desk = await stack.enter_async_context(ApiClient(api))
@@ -125,9 +126,9 @@ async def _one_call(options: DemoOptions, cast: Cast, console: Console) -> int:
     return 0 if proved else 1
 
 
-def _invite(console: Console, options: DemoOptions, ports: Ports) -> None:
+def _invite(console: Console, options: DemoOptions, ports: Ports, sip_host: str) -> None:
     # The address of the way out of this machine; nothing is sent.
-    host = own_address_towards("192.0.2.1:5060") if options.lan else "127.0.0.1"
+    host = own_address_towards("192.0.2.1:5060") if sip_host == EVERYWHERE else sip_host
     console.print()
     console.print(f"Call sip:support@{host} (port {ports.sip}) with any softphone.", highlight=False)
     console.print(
@@ -135,7 +136,7 @@ def _invite(console: Console, options: DemoOptions, ports: Ports) -> None:
     )
     console.print(f"Simulated Salesforce: http://127.0.0.1:{ports.salesforce}", highlight=False)
     if options.agent:
-        console.print(f"Calls ring {options.agent}; make Sam ready on the desktop.", highlight=False)
+        console.print(f"Calls ring {options.agent}: Sam is ready. Ctrl-C ends.", highlight=False)
     else:
         console.print(
             "Sam is signed in, answers with a sentence and then echoes. Ctrl-C ends.", highlight=False

@@ -20,8 +20,9 @@ RING_S = 2.0
 
 
 async def answer_calls(cast: Cast, agent: Phone, *, scripted: bool) -> None:
-    """Answer for ever; with a real phone in Sam's place only wait."""
+    """Answer for ever; with a real phone in Sam's place only make him ready, and wait."""
     if not scripted:
+        await _ready(cast)
         await asyncio.get_running_loop().create_future()
     async with Speech(
         engine=ProcessEngine(), cache_dir=cast.out / "data" / "agent-speech", rate=RATE

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TextIO
 
 from ivr.demo.options import DemoOptions
+from ivr.peers import Unresolvable, address_of, own_address_towards
 from ivr.salesforce.simulator.server import serve as serve_simulator
 from ivr.shipped import demo_org, shipped_config
 from ivr.waiting import any_of
 from media.process import Child, ChildSpec, Streams, python_child
 
+EVERYWHERE, LOOPBACK = "0.0.0.0", "127.0.0.1"
 SIP, API, DESKTOP, SALESFORCE = 5060, 8080, 8081, 8082
 RTP_SPAN = 100
 START_TIMEOUT_S = 60.0
@@ -75,6 +77,19 @@ def _free_rtp_base() -> int:
         return 12000 + 200 * (int(probe.getsockname()[1]) % 90)
 
 
+async def sip_host_of(options: DemoOptions) -> str:
+    """Where the node listens for SIP: an agent's own telephone has to reach it. Raises DemoError."""
+    if options.lan:
+        return EVERYWHERE
+    if options.agent is None:
+        return LOOPBACK
+    try:
+        address = await address_of(options.agent)
+    except Unresolvable as exc:
+        raise DemoError(f"--agent {options.agent}: {exc}") from exc
+    return own_address_towards(address)
+
+
 @asynccontextmanager
 async def salesforce(port: int) -> AsyncIterator[str]:
     """The simulated Salesforce; yields its base URL."""
@@ -97,21 +112,20 @@ async def salesforce(port: int) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def node(
-    options: DemoOptions, ports: Ports, salesforce_url: str, data: Path, log: TextIO
+    options: DemoOptions, ports: Ports, sip_host: str, salesforce_url: str, data: Path, log: TextIO
 ) -> AsyncIterator[Child]:
     """The node, started as an operator would; its log goes to a file."""
     argv, env = python_child("ivr.cli.entry")
     config = shipped_config() / "demo" / "ivr.yaml"
-    host = "0.0.0.0" if options.lan else "127.0.0.1"
     env |= {
         "DEMO_DATA": str(data),
-        "DEMO_SIP_HOST": host,
+        "DEMO_SIP_HOST": sip_host,
         "DEMO_SIP_PORT": str(ports.sip),
         "DEMO_RTP_PORTS": f"{ports.rtp}-{ports.rtp + RTP_SPAN - 1}",
         "DEMO_AGENT": options.agent or f"sip:sam@127.0.0.1:{ports.agent}",
         "DEMO_SALESFORCE": salesforce_url,
         "DEMO_API_PORT": str(ports.api),
-        "DEMO_DESKTOP_HOST": host,
+        "DEMO_DESKTOP_HOST": EVERYWHERE if options.lan else LOOPBACK,
         "DEMO_DESKTOP_PORT": str(ports.desktop),
     }
     listening = asyncio.Event()
