@@ -93,14 +93,25 @@ def test_the_module_runs_as_a_program() -> None:
         [*PROGRAM, "--help"], env=environment(), capture_output=True, text=True, timeout=PROCESS_LIMIT_S
     )
     assert done.returncode == 0
-    for command in ("serve", "demo", "check", "desktop", "config", "flow", "salesforce", "call", "outbox"):
+    for command in (
+        "serve",
+        "demo",
+        "check",
+        "desktop",
+        "load",
+        "config",
+        "flow",
+        "salesforce",
+        "call",
+        "outbox",
+    ):
         assert re.search(rf"\b{command}\b", done.stdout)
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        "serve", "demo", "check", "desktop", "config show", "flow check", "salesforce token",
+        "serve", "demo", "check", "desktop", "load", "config show", "flow check", "salesforce token",
         "salesforce lookup", "salesforce simulator", "call list", "call show", "call hangup", "queue list",
         "queue show", "agent list", "agent set", "outbox list", "outbox retry",
     ],
@@ -396,7 +407,8 @@ def test_a_lookup_says_who_why_and_how_urgent(tmp_path: Path) -> None:
     assert ["match", "one"] in lines
     assert ["reason", "Contact Alice Morgan (contact's phone)"] in lines
     assert ["greeting", "Alice Morgan"] in lines
-    assert ["priority", "2 (default 5; case priority High: -2; customer priority High: -1)"] in lines
+    why = "default 5; case priority High: -2; customer priority High: -1; SLA Gold: +0"
+    assert ["priority", f"2 ({why})"] in lines
     assert "Container BHLU 204418" in said.stdout
     assert (document["result"], document["greeting_name"], document["priority"]) == ("one", "Alice Morgan", 2)
     assert len(document["cases"]) == 2

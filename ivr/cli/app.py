@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ivr.cli import agent, call, check, config, demo, desktop, flow, outbox, queue, salesforce, serve
+from ivr.cli import agent, call, check, config, demo, desktop, flow, load, outbox, queue, salesforce, serve
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -25,7 +25,7 @@ def create_app() -> typer.Typer:
         # Its tracebacks would print local variables, secrets among them.
         pretty_exceptions_enable=False,
     )
-    for module in (serve, demo, check, desktop):
+    for module in (serve, demo, check, desktop, load):
         module.add_to(app)
     for name, group in (
         ("config", config),
