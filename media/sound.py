@@ -30,6 +30,9 @@ PEAK_DBFS = -1.0
 _BLOCK_FRAMES = 1 << 16
 # Frames this far below the loudest are pauses, not speech.
 _ACTIVE_RANGE_DB = 25.0
+_TAIL_RANGE_DB = 46.0
+TAIL_S = 0.15
+"""A pause between sentences: what comes next may be more speech, and somebody waits for it."""
 
 
 class SoundError(Exception):
@@ -167,6 +170,13 @@ def active_level(samples: Samples, frame: int = 160) -> float:
     power = np.mean(np.square(whole, dtype=np.float64), axis=1)
     active = power[power >= power.max() * 10 ** (-_ACTIVE_RANGE_DB / 10)]
     return float(np.sqrt(active.mean()))
+
+
+def without_tail(samples: Samples, rate: int, keep_s: float = TAIL_S) -> Samples:
+    """The sound without the silence that an engine leaves at its end, save for a breath of `keep_s`."""
+    floor = float(np.max(np.abs(samples), initial=0.0)) * _amplitude(-_TAIL_RANGE_DB)
+    loud = np.flatnonzero(np.abs(samples) > floor)
+    return samples if loud.size == 0 else samples[: loud[-1] + 1 + int(keep_s * rate)]
 
 
 def private_dir(path: Path) -> None:

@@ -29,7 +29,16 @@ from media.listen import (
     rms_dbfs,
     tone_share,
 )
-from media.sound import SoundError, SoundLibrary, active_level, normalise, private_dir, read_mono, write_wav16
+from media.sound import (
+    SoundError,
+    SoundLibrary,
+    active_level,
+    normalise,
+    private_dir,
+    read_mono,
+    without_tail,
+    write_wav16,
+)
 from media.speech.testing import tone
 
 ROOT = Path(__file__).parent.parent
@@ -367,6 +376,17 @@ def test_the_chime_is_short_and_soft() -> None:
     assert peak_dbfs(samples) <= -8
     assert abs(samples[0]) < 0.001
     assert abs(samples[-1]) < 0.001
+
+
+def test_the_silence_at_the_end_of_speech_is_cut_to_a_breath() -> None:
+    spoken = 0.3 * np.sin(np.arange(8000) / 8).astype(np.float32)
+    pause, tail = np.zeros(4000, np.float32), np.full(3200, 1e-4, np.float32)
+    kept = without_tail(np.concatenate([spoken, pause, spoken, tail]), 8000, keep_s=0.1)
+    assert kept.size == pytest.approx(20_000 + 800, abs=8)
+    assert np.array_equal(kept[: 8000 + 4000], np.concatenate([spoken, pause]))
+    short = np.concatenate([spoken, tail[:80]])
+    assert np.array_equal(without_tail(short, 8000, keep_s=0.1), short)
+    assert without_tail(pause, 8000).size == pause.size
 
 
 def test_hold_music_is_long_level_and_small() -> None:

@@ -14,7 +14,7 @@ from media.sound import private_dir
 
 MAX_BYTES = 256 * 1024 * 1024
 # Raised when the sound of the same request changes, so that older files are not used.
-_FORMAT = 1
+_FORMAT = 2
 _WAV_HEADER = 44
 
 

@@ -11,7 +11,7 @@ from typing import Self
 import structlog
 
 from media.process import StartError
-from media.sound import SoundError, active_level, normalise, read_mono, write_wav16
+from media.sound import SoundError, active_level, normalise, read_mono, without_tail, write_wav16
 from media.speech.cache import MAX_BYTES, SpeechCache, cache_key
 from media.speech.engine import Engine, clean_text
 from media.speech.errors import BadAudio, SpeechError, SpeechTimeout, SpeechUnavailable
@@ -143,4 +143,4 @@ def _finish(raw: Path, target: Path, rate: int, characters: int) -> None:
         raise BadAudio(f"{duration_s:.2f} s for {characters} characters")
     if active_level(samples) < SILENT_LEVEL:
         raise BadAudio("silent")
-    write_wav16(target, normalise(samples), rate)
+    write_wav16(target, normalise(without_tail(samples, rate)), rate)
