@@ -17,12 +17,18 @@ from ivr.clock import Clock
 from ivr.ending import Ending, Phase
 from ivr.flow.engine import FlowRun
 from ivr.flow.steps import EventEnd
+from ivr.heirs import Heir, Heirs
 from ivr.ids import AgentId, CallId, QueueName
 from ivr.offer_gate import OfferGate
+from ivr.recognition import best_known
 from ivr.salesforce.model import Match
 from ivr.timeline import Source, Timeline
 from media.client import Leg
+from media.errors import WorkerLost
 from media.pool import Booking
+
+MOVE_LIMIT_S = 2.0
+"""How long a call whose worker was lost before the answer waits for the edge to bring it again."""
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -114,6 +120,7 @@ class Call:
         self.stage = CallStage.RINGING
         self.phase = Phase.RINGING
         self.match: Match | None = None
+        self.matches: dict[str, Match] = {}
         self.place: Place | None = None
         self.known = asyncio.Event()
         self.queued = asyncio.Event()
@@ -121,6 +128,8 @@ class Call:
         self.desk = Desk()
         self.offers = OfferGate()
         self.legs: list[Leg] = [leg]
+        self.heirs = Heirs()
+        self._answering = False
         self.ending: Ending | None = None
         self.held = False
         self._on_change = on_change
@@ -178,7 +187,12 @@ class Call:
 
     async def answer(self) -> None:
         """Answer the phone."""
-        await self.leg.answer(200)
+        self._answering = True
+        try:
+            await self.leg.answer(200)
+        except WorkerLost:
+            self._answering = False
+            raise
         self.times.answered = self.clock.now()
         self.moved(CallStage.TREATMENT, Phase.TREATMENT)
         self.timeline.add(Source.SIP, "answered")
@@ -189,6 +203,24 @@ class Call:
         # A call that was not answered is refused for now, so that the peer may try elsewhere.
         code = 503 if self.times.answered is None else 0
         await self.leg.hang_up(code, "Service Unavailable" if code else "")
+
+    def takes(self, heir: Heir) -> bool:
+        """The edge has brought the INVITE again, to another worker; whether the call may go on there."""
+        return not self._answering and self.heirs.offer(heir)
+
+    async def goes_on(self) -> bool:
+        """The caller's leg has ended: whether there is another, which is the caller's then."""
+        if self.times.answered is not None:
+            return False
+        lost = self.leg.ended.result().by == "worker"
+        self.booking.release()  # the next leg may need the place
+        heir = await self.heirs.next(MOVE_LIMIT_S if lost else 0.0)
+        if heir is None:
+            return False
+        self.leg, self.booking, self.legs[0] = heir.leg, heir.booking, heir.leg
+        self.ending = None
+        self.timeline.add(Source.SIP, "moved", why="worker_lost" if lost else "worker_slow")
+        return True
 
     def moved(self, stage: CallStage, phase: Phase | None = None) -> None:
         """The call is somewhere else now."""
@@ -207,12 +239,16 @@ class Call:
         self._on_change(self)
 
     def identified(self, match: Match) -> None:
-        """Salesforce has told who this is, or more of it."""
-        self.match = match
+        """Salesforce has told who this is, or more of it. `match` becomes the call's, unless another connector
+        has recognised him better."""
+        if match.connector is not None:
+            self.matches[match.connector] = match
+        self.match = best_known(self.matches, match)
         self.known.set()
         self.timeline.add(
             Source.SALESFORCE,
             "identified",
+            connector=match.connector,
             result=match.result.value,
             account=match.account.id if match.account else None,
             contact=match.contact.id if match.contact else None,
@@ -229,8 +265,9 @@ class Call:
 
     @property
     def case_id(self) -> str | None:
-        """The case that this call is about: the best open one."""
-        return self.match.cases[0].id if self.match and self.match.cases else None
+        """The case that this call is about: the best open one of the caller's own."""
+        own = self.match.own_cases if self.match else ()
+        return own[0].id if own else None
 
     @property
     def waited_s(self) -> float:

@@ -11,7 +11,7 @@ from ivr.acd.model import Offer, OfferFailure
 from ivr.api.models import CallStage
 from ivr.call import Call
 from ivr.ending import Ending, Phase
-from ivr.peers import Unresolvable, agent_address, own_address_towards
+from ivr.peers import Unresolvable, agent_address, from_host
 from ivr.services import Services
 from ivr.timeline import Source
 from ivr.voice import CallVoice
@@ -115,7 +115,7 @@ async def _ring(call: Call, voice: CallVoice, offer: Offer, services: Services) 
 async def _dial(call: Call, offer: Offer, services: Services) -> Leg:
     agent = services.config.agents[offer.agent_id]
     address = await agent_address(agent.endpoint, services.config)
-    own = own_address_towards(address)
+    own = from_host(address, services.config)
     customer = _customer(call, own, offer.queue)
     hides = services.config.sip.agent_caller_id == "p-asserted-identity"
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from ivr.config.model import PHONES_HOST, Config, Trunk
+from media.edge.addresses import LOOPBACK, own_addresses
 from media.sip.headers import Destination, Headers, header_values, parse_destination
 
 RESOLVE_TIMEOUT_S = 2.0
 SIP_PORT = 5060
+EVERYWHERE = "0.0.0.0"
 
 
 class Unresolvable(Exception):
@@ -34,14 +36,19 @@ async def agent_address(endpoint: str, config: Config) -> str:
     if destination is None or destination.host != PHONES_HOST:
         return await address_of(endpoint)
     listen = config.sip.listen[0]
-    host = "127.0.0.1" if listen.host == "0.0.0.0" else listen.host
+    host = LOOPBACK if listen.host == EVERYWHERE else listen.host
     return f"{host}:{listen.port}"
 
 
 async def resolve(host: str) -> str:
-    """The host's IPv4 address; an address stays as it is. Raises Unresolvable."""
+    """The host's first IPv4 address; an address stays as it is. Raises Unresolvable."""
+    return (await resolve_all(host))[0]
+
+
+async def resolve_all(host: str) -> tuple[str, ...]:
+    """The host's IPv4 addresses, at least one; an address stays as it is. Raises Unresolvable."""
     try:
-        return str(ipaddress.IPv4Address(host))
+        return (str(ipaddress.IPv4Address(host)),)
     except ValueError:
         pass
     loop = asyncio.get_running_loop()
@@ -50,7 +57,7 @@ async def resolve(host: str) -> str:
             found = await loop.getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_DGRAM)
     except (OSError, TimeoutError, UnicodeError) as exc:
         raise Unresolvable(f"no address for {host}: {exc or 'time-out'}") from exc
-    return str(found[0][4][0])
+    return tuple(str(entry[4][0]) for entry in found)
 
 
 def own_address_towards(address: str) -> str:
@@ -64,19 +71,36 @@ def own_address_towards(address: str) -> str:
         return str(probe.getsockname()[0])
 
 
+def from_host(address: str, config: Config) -> str:
+    """What we call ourselves in From towards a peer at "IP:port"."""
+    sip, peer = config.sip, ipaddress.ip_address(address.rsplit(":", 1)[0])
+    listens = [listen.host for listen in sip.listen]
+    if sip.edge != "none" and peer.is_loopback and EVERYWHERE in listens:
+        # A phone that registers at the edge, wherever it is.
+        return str(sip.public_address or own_addresses()[0])
+    if sip.public_address is not None and not _is_near(config, peer):
+        return str(sip.public_address)
+    own = own_address_towards(address)
+    return own if EVERYWHERE in listens or own in listens else listens[0]
+
+
 def destination_of(uri: str) -> Destination | None:
     """The host and port of a SIP URI."""
     return parse_destination(uri)
 
 
 class Trunks:
-    """Which trunk an INVITE came from, by the addresses that the trunks resolved to at start."""
+    """Which trunk an INVITE came from, by the addresses that the trunks resolved to."""
 
     def __init__(self, trunks: Mapping[str, Trunk], addresses: Mapping[str, str]) -> None:
         self._trunks = trunks
         self._networks = {
             name: tuple(_networks(trunk, addresses.get(name))) for name, trunk in trunks.items()
         }
+
+    def moved(self, name: str, address: str) -> None:
+        """A trunk has another address, "IP:port"."""
+        self._networks[name] = tuple(_networks(self._trunks[name], address))
 
     def of(self, source: str) -> str | None:
         """The trunk that has this source ("IP:port"), or None."""
@@ -118,6 +142,10 @@ def allowed(config: Config, trunk: str | None, source: str) -> bool:
         address = ipaddress.ip_address(source.rsplit(":", 1)[0])
     except ValueError:
         return False
+    return _is_near(config, address)
+
+
+def _is_near(config: Config, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     local = [ipaddress.ip_network(str(network)) for network in config.sip.local_networks]
     return address.is_loopback or any(address in network for network in local)
 

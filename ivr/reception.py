@@ -22,6 +22,7 @@ from ivr.flow.engine import FlowRun
 from ivr.flow.ports import PortError, Ports
 from ivr.flow.steps import Step
 from ivr.flow.variables import StartValues
+from ivr.heirs import Heir
 from ivr.ids import CallId
 from ivr.peers import origin_of
 from ivr.record import closed_record, learned, opened_record, rtp_quality, timeline_draft
@@ -36,7 +37,7 @@ from ivr.treatment import CallConnector, CallDesktop, CallQueue
 from ivr.voice import CallVoice
 from ivr.waiting import any_of
 from media.client import Leg
-from media.errors import MediaError
+from media.errors import MediaError, WorkerLost
 from media.messages import Incoming
 from media.pool import Booking
 from media.sip import caller_identity, dialled_user
@@ -44,6 +45,8 @@ from media.sip import caller_identity, dialled_user
 ENDING_TIMEOUT_S = 5.0
 LEGS_TIMEOUT_S = 3.0
 MUSIC_RETRY_S = 3.0
+LOST_LIMIT_S = 10.0
+"""A worker that does not answer is gone by then, one way or the other."""
 
 log = structlog.get_logger()
 
@@ -87,8 +90,11 @@ class Reception:
         config = self._services.config
         origin = origin_of(config, self._services.trunks, event.source, event.headers)
         trunk, source = origin.trunk, origin.source
+        if config.sip.edge != "none" and self._continues(Heir(leg=leg, booking=booking), event):
+            return
         if not self.open or not origin.allowed:
             code, reason = (403, "Forbidden") if self.open else (503, "Service Unavailable")
+            self._services.metrics.refused("forbidden" if self.open else "draining")
             self._refuse(leg, booking, code, reason, source=source)
             return
         settings = config.trunks.get(trunk) if trunk else None
@@ -98,6 +104,7 @@ class Reception:
         entry_point = config.entry_point(dialled) if dialled else None
         if dialled is None or entry_point is None:
             self._services.metrics.ended(Ending.NO_ENTRY_POINT)
+            self._services.metrics.refused("unknown_number")
             self._refuse(leg, booking, 404, "Not Found", source=source)
             return
         flow = self._services.flows[config.entry_points[entry_point].flow]
@@ -116,6 +123,22 @@ class Reception:
         task = self._tasks.create_task(self._run(call), name=f"call {call.id}")
         self._tasks_of_calls.add(task)
         task.add_done_callback(self._tasks_of_calls.discard)
+
+    def _continues(self, heir: Heir, event: Incoming) -> bool:
+        """Whether this INVITE is that of a call in progress: the edge has moved it to another worker."""
+        for call in self._calls.values():
+            arrival = call.arrival
+            same = (arrival.sip_call_id, arrival.from_tag) == (event.sip_call_id, event.from_tag)
+            if same and call.takes(heir):
+                # Its former worker may only have been slow: what it says now is not heard any more.
+                self._tasks.create_task(call.leg.hang_up(503), name="former leg")
+                return True
+            if same and not call.leg.ended.done():
+                # RFC 3261 8.2.2.2: it has its answer, or will have it.
+                source = arrival.source
+                self._refuse(heir.leg, heir.booking, 482, "Loop Detected", source=source)
+                return True
+        return False
 
     def on_acd_change(self, change: Change) -> None:
         """What the queue decided and a call must know."""
@@ -156,7 +179,14 @@ class Reception:
     def _refuse(self, leg: Leg, booking: Booking, code: int, reason: str, *, source: str) -> None:
         log.warning("call.refused", code=code, source=source)
         booking.release()
-        self._tasks.create_task(leg.hang_up(code, reason), name="refuse")
+        # The edge says a 503 in its own words, with the trunk's code: the whole node refuses.
+        headers = () if self._services.config.sip.edge == "none" else (("X-IVR-Refused", "node"),)
+        self._tasks.create_task(leg.hang_up(code, reason, headers), name="refuse")
+
+    def _refuse_heir(self, call: Call) -> None:
+        heir = call.heirs.close()
+        if heir is not None:
+            self._refuse(heir.leg, heir.booking, 503, "Service Unavailable", source=call.arrival.source)
 
     def _new_call(
         self, leg: Leg, event: Incoming, booking: Booking, arrival: Arrival, *, trusted: bool
@@ -209,6 +239,7 @@ class Reception:
             await self._release_legs(call)
             self._services.acd.conversation_ended(call.id)
             self._services.acd.leave(call.id)
+        self._refuse_heir(call)
         try:
             await self._end(call, drafts)
         finally:
@@ -223,7 +254,7 @@ class Reception:
 
         def found(match: Match) -> None:
             call.identified(match)
-            queue.rescore(match)
+            queue.rescore()
             if match.late:
                 call.spawn(call.flow.look_again(), "late look-up")
 
@@ -249,18 +280,31 @@ class Reception:
             if call.caller.e164 is None:
                 found(_unasked(call))
             call.flow.start_early(call.own)
-            life = call.spawn(self._live(call, voice), "life")
-            await any_of(life, call.leg.ended)
-            if not call.leg.ended.done():
-                await call.hang_up(Ending.FAILED)
-            await call.leg.ended
-            call.times.ended = services.clock.now()
+            await self._attend(call, voice)
             call.end_tasks()
         async with asyncio.TaskGroup() as tasks:
             call.runs_in(tasks, call.flow)
             await self._contact_ended(call)
             call.end_tasks()
         return connector.drafts
+
+    async def _attend(self, call: Call, voice: CallVoice) -> None:
+        """As long as the caller has a leg. What was not answered may go on with another one."""
+        while True:
+            life = call.spawn(self._live(call, voice), "life")
+            await any_of(life, call.leg.ended)
+            if not call.leg.ended.done():
+                await call.hang_up(Ending.FAILED)
+            await call.leg.ended
+            call.times.ended = self._services.clock.now()
+            if self._services.config.sip.edge == "none" or not await call.goes_on():
+                self._refuse_heir(call)
+                return
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
+            call.times.ended = None
+            voice.on(call.leg)
+            call.changed()
 
     def _flow_run(self, call: Call, ports: Ports) -> FlowRun:
         services = self._arrived_with[call.id]
@@ -281,7 +325,11 @@ class Reception:
 
     async def _live(self, call: Call, voice: CallVoice) -> None:
         """Answer, treat, talk, hang up."""
-        await self._answer(call)
+        try:
+            await self._answer(call)
+        except WorkerLost:  # it has died, or hangs and is killed for it: the leg ends
+            await any_of(call.leg.ended, timeout_s=LOST_LIMIT_S)
+            return
         connected = None
         treatment = asyncio.create_task(call.flow.main(), name=f"treatment {call.id}")
         search = asyncio.create_task(find_agent(call, voice, self._services), name=f"search {call.id}")

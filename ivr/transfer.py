@@ -16,7 +16,7 @@ from ivr.call import Call
 from ivr.ending import Ending, Phase
 from ivr.flow.ports import PortError, TransferOrder, TransferOutcome
 from ivr.numbers import to_e164
-from ivr.peers import Unresolvable, agent_address, own_address_towards, resolve
+from ivr.peers import Unresolvable, agent_address, from_host, resolve
 from ivr.referral import refer, refusal
 from ivr.relay import Relay
 from ivr.services import Services
@@ -167,9 +167,8 @@ class CallTransfer:
         if parse_destination(order.target) is None:
             raise PortError("the target is no SIP address")
         address = await agent_address(order.target, self._services.config)
-        return Way(
-            uri=order.target, address=address, from_uri=self._from(order, own_address_towards(address))
-        )
+        host = from_host(address, self._services.config)
+        return Way(uri=order.target, address=address, from_uri=self._from(order, host))
 
     async def _to_number(self, order: TransferOrder) -> Way:
         config = self._services.config

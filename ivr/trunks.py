@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 RESOLVE_LIMIT_S = 30.0
 RESOLVE_RETRY_S = 2.0
-UNREGISTERED = "not registered"
+REGISTERED, UNREGISTERED = "registered", "not registered"
 
 
 class TrunkStates:
@@ -27,12 +27,16 @@ class TrunkStates:
         self._trunks = trunks
         self._on_change = on_change
         self._last: dict[str, Registration] = {}
+        self.failing = asyncio.Event()
+        """Set when a registration has failed; whoever acts on it clears it."""
 
     def report(self, registration: Registration) -> None:
         """A worker tells what the registrar said."""
         before = self._last.get(registration.trunk)
         self._last[registration.trunk] = registration
         registered = registration.expires_s > 0
+        if not registered:
+            self.failing.set()
         changed = before is None or (before.expires_s > 0) != registered or before.code != registration.code
         if changed:
             write = log.info if registered else log.warning
@@ -47,7 +51,7 @@ class TrunkStates:
         if not trunk.register_:
             state = "no registration"
         else:
-            state = "registered" if last and last.expires_s > 0 else UNREGISTERED
+            state = REGISTERED if last and last.expires_s > 0 else UNREGISTERED
         return TrunkView(
             name=name,
             uri=trunk.uri,

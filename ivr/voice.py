@@ -63,6 +63,11 @@ class CallVoice:
         self._talking = asyncio.Event()
         self._talking.set()
         self._keys = KeyBuffer(clock)
+        self.on(leg)
+
+    def on(self, leg: Leg) -> None:
+        """The caller is to be heard on this leg from now on."""
+        self._leg = leg
         leg.listeners.append(self._on_event)
 
     def close(self) -> None:

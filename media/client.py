@@ -1,8 +1,8 @@
 """Control's side of one worker: awaitable commands, and a mirror of each leg fed by events.
 
 A leg is registered before its first event can arrive (`Incoming` creates it, `dial` creates it before the
-command is sent), and its `ended` future always resolves: by the worker's `Ended`, or, when the worker dies,
-by one made here with `by="worker"`.
+command is sent), and its `ended` future always resolves: by the worker's `Ended`, or by one made here, with
+`by="worker"` when the worker dies and `by="us"` when it refuses to dial.
 """
 
 from __future__ import annotations
@@ -191,6 +191,10 @@ class Leg:
             except Exception:  # a root: what one listener does wrong must not keep the event from the others
                 log.exception("leg.listener_fault", leg=self.id, event_type=type(event).__name__)
 
+    def refused(self, reason: str) -> None:
+        """The worker did not dial it: nobody was called, and whoever waits for its end has it."""
+        self.take(Ended(leg=self.id, by="us", code=0, reason=reason))
+
     def lost(self, reason: str) -> None:
         """The worker is gone: end what was open."""
         if not self.ended.done():
@@ -208,13 +212,16 @@ class WorkerClient:
         on_registration: Callable[[Registration], None],
         now: Callable[[], float],
         side_for: Callable[[str], str] | None = None,
+        on_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """`side_for` gives the side (`Configure.sides`) towards an address, host:port, behind an edge."""
+        """`side_for` gives the side (`Configure.sides`) towards an address, host:port, behind an edge.
+        `on_room` is told when the library holds fewer legs than before."""
         self._sock = sock
         self._on_incoming = on_incoming
         self._on_registration = on_registration
         self._now = now
         self._side_for = side_for
+        self._on_room = on_room
         self._ids = itertools.count(1)
         self._dialled = itertools.count(-1, -1)
         self._plays = itertools.count(1)
@@ -227,6 +234,7 @@ class WorkerClient:
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
         self.last_beat = now()
         self.library_legs = 0
+        self._dialling = 0
         self.gone = False
 
     def next_id(self) -> RequestId:
@@ -245,6 +253,11 @@ class WorkerClient:
     def legs(self) -> tuple[Leg, ...]:
         """Legs that have not ended."""
         return tuple(self._legs.values())
+
+    @property
+    def lingering(self) -> int:
+        """Legs that are over here and that the library still holds; one being dialled is not there yet."""
+        return max(0, self.library_legs - (len(self._legs) - self._dialling))
 
     async def start(self, config: Configure) -> tuple[Hello, Ready]:
         """Shake hands and configure; `WorkerStartError` names what failed. `serve` must be running."""
@@ -327,14 +340,18 @@ class WorkerClient:
             trunk=trunk,
             side=side,
         )
+        self._dialling += 1
         try:
             await self.request(command)
-        except CommandFailed:
+        except CommandFailed as exc:
             self._legs.pop(leg.id, None)
+            leg.refused(exc.text)
             raise
         except (asyncio.CancelledError, WorkerLost):
             self._send_hangup(leg)
             raise
+        finally:
+            self._dialling -= 1
         return leg
 
     async def mix(self, hears: dict[Leg, tuple[Leg, ...]]) -> None:
@@ -375,7 +392,9 @@ class WorkerClient:
                 _resolve(self._ready, event)
             case Beat():
                 self.last_beat = self._now()
-                self.library_legs = event.legs
+                before, self.library_legs = self.library_legs, event.legs
+                if event.legs < before:
+                    self._on_room()
             case Done():
                 self._answer(event.id, None)
             case Failed():

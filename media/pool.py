@@ -109,8 +109,7 @@ class Slot:
         """Whether one more customer fits, lingering legs of the library counted."""
         if self.client is None or self.state is not SlotState.READY:
             return False
-        lingering = max(0, self.client.library_legs - len(self.client.legs))
-        return (self.booked + 1) * legs_per_customer + lingering <= self.max_legs
+        return (self.booked + 1) * legs_per_customer + self.client.lingering <= self.max_legs
 
     @property
     def idle(self) -> bool:
@@ -128,7 +127,8 @@ class Pool:
     `on_call` must not block; it gets a leg that is not answered yet. Everything else of a refused call is
     done here: 503 with Retry-After while the worker has a leg free (with none free the library says 486).
     To an edge the 503 says in X-IVR-Refused whether the "slot" or the whole "node" is full. `on_slot` is told
-    of a slot whose state or room may have changed.
+    of a slot whose state or room may have changed, `on_refused` why a caller was refused: "capacity" or
+    "draining".
     """
 
     def __init__(
@@ -140,12 +140,14 @@ class Pool:
         on_restart: Callable[[int, str], None],
         now: Callable[[], float],
         on_slot: Callable[[Slot], None] = lambda _: None,
+        on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings
         self._on_call = on_call
         self._on_registration = on_registration
         self._on_restart = on_restart
         self._on_slot = on_slot
+        self._on_refused = on_refused
         self._now = now
         self._context = fork_context()
         self._lives: list[asyncio.Task[None]] = []
@@ -247,6 +249,7 @@ class Pool:
             on_registration=self._on_registration,
             now=self._now,
             side_for=self.settings.side_for,
+            on_room=lambda: self._on_slot(slot),
         )
         serving = asyncio.create_task(client.serve(), name=f"worker {slot.number} channel")
         output = asyncio.create_task(process.read_output(), name=f"worker {slot.number} output")
@@ -297,7 +300,7 @@ class Pool:
                 client.last_beat = looked
             silent = looked - client.last_beat
             if not serving.done() and silent > BEAT_LIMIT_S:
-                log.error("worker.hung", silent_s=round(silent, 1))
+                log.error("worker.hung", slot=slot.number, silent_s=round(silent, 1))
                 process.kill()
             await self._recycle(slot, client)
 
@@ -334,6 +337,8 @@ class Pool:
         full = not self.open or self.customers >= self.settings.capacity
         if full or not slot.room(self.settings.legs_per_customer):
             log.warning("call.refused", reason="capacity", customers=self.customers)
+            if full or not self.settings.sides:  # else the edge asks another worker
+                self._on_refused("capacity" if self.open else "draining")
             headers = [("Retry-After", str(self.settings.retry_after_s))]
             if self.settings.sides:
                 headers.append(("X-IVR-Refused", "node" if full else "slot"))

@@ -167,7 +167,7 @@ def test_all_mistakes_are_told_at_once_in_order(tmp_path: Path) -> None:
         """\
 sip:
   capacty: 2
-  listen: ["tcp:127.0.0.1:5060"]
+  listen: ["tls:127.0.0.1:5060"]
   sip: 1
 trunks:
   carrier: {uri: "tel:+1"}
@@ -180,7 +180,7 @@ region: KR
     )
     assert found == {
         "sip.capacty": "2: found an unknown key, expected capacity (nearest)",
-        "sip.listen.0": "3: found 'tcp:127.0.0.1:5060', expected udp:HOST:PORT with an IPv4 address, "
+        "sip.listen.0": "3: found 'tls:127.0.0.1:5060', expected udp:HOST:PORT with an IPv4 address, "
         "for example udp:127.0.0.1:5060",
         "sip.sip": found["sip.sip"],
         "trunks.carrier.uri": "6: found 'tel:+1', expected a SIP URI over UDP, "
@@ -215,6 +215,10 @@ region: KR
         ("sip: {legs_per_customer: 5}", "sip.legs_per_customer", "1: found 5, expected at most 4"),
         ("sip: {listen: []}", "sip.listen", "1: found an empty list, expected at least 1 of them"),
         ("sip: {listen: 'udp:0.0.0.0:5060'}", "sip.listen", "1: found 'udp:0.0.0.0:5060', expected a list"),
+        ("sip: {listen: ['tcp:127.0.0.1:5060']}", "sip.listen.0",
+         "1: found 'tcp:127.0.0.1:5060', expected udp: with sip.edge none there is no TCP"),
+        ("sip: {edge: kamailio, listen: ['udp:127.0.0.1:5062', 'tcp:127.0.0.1:5060']}", "sip.listen.1",
+         "1: found 'tcp:127.0.0.1:5060', expected udp:127.0.0.1:5060 before it"),
         ("sip:\n  listen:\n  - udp:127.0.0.1:5060\n  - udp:127.0.0.1:5062", "sip.listen",
          "2: found 2 addresses, expected one, with sip.edge none"),
         ("sip: {rtp_ports: 80-90}", "sip.rtp_ports",
@@ -231,6 +235,10 @@ region: KR
         ("trunks: {a: {}}", "trunks.a.uri", "1: found nothing, expected a value"),
         ("trunks: {a: {uri: 'sip:h', register: true}}", "trunks.a.register",
          "1: found true, expected user and password beside it"),
+        ("trunks: {a: {uri: 'sip:h', full_code: 404}}", "trunks.a.full_code",
+         "1: found 404, expected one of 480, 486, 500, 502, 503, 600, 603"),
+        ("trunks: {a: {uri: 'sip:h', full_code: 486}}", "trunks.a.full_code",
+         "1: found 486, expected 503 with sip.edge none"),
         ("trunks: {a: {uri: 'sip:h;transport=tls'}}", "trunks.a.uri",
          "1: found 'sip:h;transport=tls', expected a SIP URI over UDP, for example sip:1001@192.0.2.10:5060"),
         ("trunks: {a: {uri: 'sip:h', address: h}}", "trunks.a.address",
@@ -315,6 +323,17 @@ region: KR
         "entry_points.B.numbers.1": "7: found 'Support', expected a number of its own: "
         "entry point A has support",
     }
+
+
+def test_an_email_address_is_one_agents(tmp_path: Path) -> None:
+    text = SHIPPED.read_text()
+    assert load(tmp_path, text).agents["alice"].email == "alice@example.com"
+    theirs = text.replace("    name: Bob Lee\n", "    name: Bob Lee\n    email: Alice@example.com\n")
+    [(key, problem)] = problems(tmp_path, theirs).items()
+    assert key == "agents.bob.email"
+    assert "found 'Alice@example.com', expected an address of his own: agent alice has it" in problem
+    none = text.replace("email: alice@example.com", "email: alice")
+    assert list(problems(tmp_path, none)) == ["agents.alice.email"]
 
 
 def test_entry_point_of_what_was_dialled(tmp_path: Path) -> None:

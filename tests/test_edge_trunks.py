@@ -137,7 +137,13 @@ def test_a_trunk_is_known_by_its_address(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_challenged_call_is_answered_with_the_trunks_credentials(tmp_path: Path) -> None:
+def number(request: Message) -> int:
+    """The number in its CSeq."""
+    return int(request.header("CSeq").split()[0])
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_challenged_call_is_answered_with_the_trunks_credentials(restarts: bool, tmp_path: Path) -> None:
     async def scenario() -> None:
         trunk = EdgeTrunk(name="pbx", networks=("192.0.2.77/32",), user="alice", password=SECRET)
         async with edge_node(tmp_path, trunks=(trunk,)) as node, raw_peer() as peer, phone() as caller:
@@ -151,7 +157,8 @@ def test_a_challenged_call_is_answered_with_the_trunks_credentials(tmp_path: Pat
                 if request.code or request.method == "ACK":
                     return None
                 if request.method == "INVITE":
-                    if not digest_is_right(request, "Proxy-Authorization", SECRET):
+                    begins = "tag=" not in request.header("To")
+                    if begins and not digest_is_right(request, "Proxy-Authorization", SECRET):
                         challenge = 'Proxy-Authenticate: Digest realm="there", nonce="abc"'
                         return reply(request, 407, "Proxy Authentication Required", challenge)
                     routes = [f"Record-Route: {v}" for k, v in request.headers if k == "Record-Route"]
@@ -162,12 +169,25 @@ def test_a_challenged_call_is_answered_with_the_trunks_credentials(tmp_path: Pat
             leg = await there.leg.worker.dial(f"sip:x@{peer.address}", peer.address, trunk="pbx")
             async with asyncio.timeout(30):
                 await leg.answered
+            first = await peer.until_message(lambda m: m.header("Proxy-Authorization") != "")
+            await peer.until_message(lambda m: m.method == "ACK" and number(m) == number(first))
+            if restarts:
+                assert node.edge.pid is not None
+                os.killpg(node.edge.pid, signal.SIGKILL)
+                await node.until_edge(lambda: back(node))
+            await leg.hold(True)
+            held = await peer.until_message(lambda m: m.method == "INVITE" and "a=sendonly" in m.body)
+            assert number(held) > number(first)
+            await peer.until_message(lambda m: m.method == "ACK" and number(m) == number(held))
             await leg.hang_up()
             bye = await peer.request("BYE")
             last = [m for m in peer.inbox if m.method == "INVITE" and not m.code][-1]
             assert "X-IVR-Trunk" not in dict(last.headers)
             # RFC 3261 12.2.1.1: the peer has seen one INVITE more than the worker has sent.
-            assert int(bye.header("CSeq").split()[0]) > int(last.header("CSeq").split()[0])
+            assert number(bye) > number(last)
+            assert number(last) == number(held)
+            async with asyncio.timeout(30):
+                await leg.ended
 
     asyncio.run(scenario())
 
@@ -288,5 +308,65 @@ def test_nothing_from_outside_goes_out_again(tmp_path: Path) -> None:
                 if method != "ACK":
                     assert (await peer.final(method)).code == 481
             assert victim.inbox == []
+
+    asyncio.run(scenario())
+
+
+def full_trunk(code: int) -> EdgeTrunk:
+    """A trunk at our own address that is told this when nobody can take its call."""
+    return EdgeTrunk(name="pbx", networks=(f"{HOST}/32",), full_code=code)
+
+
+async def told(peer: RawPeer, raw: RawCall) -> tuple[int, str, str]:
+    """How an INVITE is refused: code, words, Retry-After."""
+    raw.invite()
+    answer = await peer.until_message(lambda m: m.code >= 200 and m.header("Call-ID") == raw.call_id)
+    raw.ack_refusal(answer)
+    return answer.code, answer.start.split(" ", 2)[2], answer.header("Retry-After")
+
+
+@pytest.mark.parametrize(("code", "words"), [(486, "Busy Here"), (480, "Temporarily Unavailable")])
+def test_a_full_or_draining_node_tells_a_trunk_what_it_is_to_be_told(
+    code: int, words: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        edge = edge_node(tmp_path, workers=1, capacity=1, trunks=(full_trunk(code),))
+        async with edge as node, raw_peer() as peer:
+            raw = RawCall(peer, node.port)
+            raw.invite()
+            there = await node.rung()
+            assert await told(peer, RawCall(peer, node.port)) == (code, words, "10")  # the pool has said so
+            await there.leg.hang_up(404, "Not Found")
+            assert (await peer.final()).code == 404
+            await there.ended()
+            node.pool.open = False  # a drain
+            assert await told(peer, RawCall(peer, node.port)) == (code, words, "10")
+
+    asyncio.run(scenario())
+
+
+def test_a_node_without_a_worker_to_ask_tells_a_trunk_the_same(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        changes: dict[str, Any] = {"workers": 1, "capacity": 2, "trunks": (full_trunk(603),)}
+        async with edge_node(tmp_path, **changes) as node, raw_peer() as peer:
+            for _ in range(2):
+                raw = RawCall(peer, node.port)
+                raw.invite()
+                there = await node.rung()
+                await there.leg.answer(200)
+                await raw.established()
+            assert await told(peer, RawCall(peer, node.port)) == (603, "Decline", "10")
+
+    asyncio.run(scenario())
+
+
+def test_a_trunk_that_calls_too_fast_is_told_the_same(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        changes: dict[str, Any] = {"trunks": (full_trunk(480),), "trunk_rate": 1}
+        async with edge_node(tmp_path, **changes) as node, raw_peer() as peer:
+            for _ in range(8):
+                RawCall(peer, node.port).invite()
+            refusal = await peer.response(480)
+            assert refusal.header("Retry-After") == "1"
 
     asyncio.run(scenario())

@@ -13,8 +13,9 @@ from ivr.edge import edge_settings
 from ivr.errors import CannotStart
 from ivr.peers import Unresolvable, resolve
 from media.edge.config import render
-from media.edge.edge import check_file, find_program
+from media.edge.edge import check_file, find_program, refuse_taken
 from media.edge.files import make_folder, remove_folder, write_private
+from media.edge.model import EdgeSettings
 from media.errors import EdgeError
 
 OLDEST = (5, 6)
@@ -34,23 +35,41 @@ async def edge(subject: Subject) -> CheckResult:
     if version is None or version < OLDEST:
         return failed(f"{program} is version {_text(version)}", "install Kamailio 5.6 or later")
     try:
-        workers = await _try(subject, program)
+        settings = await _settings(subject)
+        if taken := _taken(subject, settings):
+            return failed(taken, "end what listens there, or set another address in sip.listen")
+        await _try(program, settings)
     except (EdgeError, CannotStart, ValueError) as exc:
         return failed(str(exc), "correct sip, trunks and agents.*.phone, or report this as a fault")
-    return ok(f"Kamailio {_text(version)} takes the configuration; {workers} workers behind it")
+    return ok(f"Kamailio {_text(version)} takes the configuration; {settings.workers} workers behind it")
 
 
-async def _try(subject: Subject, program: str) -> int:
+async def _settings(subject: Subject) -> EdgeSettings:
     config = subject.config
     addresses = {name: await _address(name, subject) for name in config.trunks}
     rtp = config.sip.rtp_ports
-    settings = edge_settings(
+    return edge_settings(
         config,
         addresses,
         legs=subject.max_legs or 0,
         secret=b"of a check",
         reserved_ports=range(rtp.first, rtp.last + 1),
     )
+
+
+def _taken(subject: Subject, settings: EdgeSettings) -> str:
+    """What keeps the edge from one of its addresses; nothing when a node runs, whose edge has them."""
+    if subject.node is not None:
+        return ""
+    for listen in settings.listens:
+        try:
+            refuse_taken(listen)
+        except EdgeError as exc:
+            return str(exc)
+    return ""
+
+
+async def _try(program: str, settings: EdgeSettings) -> None:
     folder = await asyncio.to_thread(make_folder)
     try:
         file = folder / "kamailio.cfg"
@@ -58,7 +77,6 @@ async def _try(subject: Subject, program: str) -> int:
         await check_file(program, Path(file))
     finally:
         await asyncio.to_thread(remove_folder, folder)
-    return settings.workers
 
 
 async def _address(name: str, subject: Subject) -> str:

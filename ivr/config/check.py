@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 
 from ivr.config.errors import KeyPath
 from ivr.config.model import Config, Sip
@@ -13,6 +14,9 @@ from ivr.numbers import dialled_key
 _PLAIN = re.compile(r"[A-Za-z0-9._~%:/+ -]*")
 PORTS_PER_LEG = 2
 """RTP and RTCP."""
+
+FULL_CODE = 503
+"""What everybody is told without an edge."""
 
 _REST = 2  # A released port rests before it is used again, so twice as many are needed.
 
@@ -36,6 +40,7 @@ def check(config: Config) -> list[Finding]:
         _numbers,
         _queues,
         _teams,
+        _emails,
         _phones,
         _logins,
         _quotas,
@@ -51,6 +56,7 @@ def _edge(config: Config) -> Iterator[Finding]:
 
 
 def _listen(config: Config) -> Iterator[Finding]:
+    yield from _tcp(config)
     if config.sip.edge != "none":
         return
     if len(config.sip.listen) > 1:
@@ -63,6 +69,19 @@ def _listen(config: Config) -> Iterator[Finding]:
                 "an address of this machine or a private network: with sip.edge none the SIP library meets "
                 "every packet unscreened, and one crafted packet can end it",
             )
+
+
+def _tcp(config: Config) -> Iterator[Finding]:
+    """TCP is for trunks and stands beside UDP: what speaks to workers and phones is UDP."""
+    listens = config.sip.listen
+    for index, listen in enumerate(listens):
+        if listen.transport != "tcp":
+            continue
+        udp = replace(listen, transport="udp")
+        if config.sip.edge == "none":
+            yield ("sip", "listen", index), repr(str(listen)), "udp: with sip.edge none there is no TCP"
+        elif udp not in listens[:index]:
+            yield ("sip", "listen", index), repr(str(listen)), f"{udp} before it"
 
 
 def _rtp(config: Config) -> Iterator[Finding]:
@@ -80,6 +99,8 @@ def _trunks(config: Config) -> Iterator[Finding]:
     for name, trunk in config.trunks.items():
         if trunk.register_ and (trunk.user is None or trunk.password is None):
             yield ("trunks", name, "register"), "true", "user and password beside it"
+        if trunk.full_code != FULL_CODE and config.sip.edge == "none":
+            yield ("trunks", name, "full_code"), f"{trunk.full_code}", f"{FULL_CODE} with sip.edge none"
 
 
 def _flows(config: Config) -> Iterator[Finding]:
@@ -115,6 +136,18 @@ def _teams(config: Config) -> Iterator[Finding]:
         for index, agent in enumerate(team.agents):
             if agent not in config.agents:
                 yield ("teams", name, "agents", index), repr(agent), _one_of("agent", config.agents)
+
+
+def _emails(config: Config) -> Iterator[Finding]:
+    owners: dict[str, str] = {}
+    for name, agent in config.agents.items():
+        if agent.email is None:
+            continue
+        address = agent.email.casefold()
+        if address in owners:
+            expected = f"an address of his own: agent {owners[address]} has it"
+            yield ("agents", name, "email"), repr(agent.email), expected
+        owners.setdefault(address, name)
 
 
 def _phones(config: Config) -> Iterator[Finding]:

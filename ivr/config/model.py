@@ -49,6 +49,7 @@ from ivr.config.values import (
 )
 from ivr.numbers import dialled_key
 from ivr.salesforce.fields import DEFAULT_PHONES, SEARCHED
+from media.edge.model import FULL_REASONS
 from media.sip import Destination, DnisRule
 
 _WEB_URL = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?/?\Z|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/?\Z")
@@ -91,6 +92,12 @@ def _searched(object_: str) -> str:
     return object_
 
 
+def _full_code(code: int) -> int:
+    if code not in FULL_REASONS:
+        raise ValueError(f"one of {', '.join(map(str, FULL_REASONS))}")
+    return code
+
+
 def _share(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a number above 0, at most 1")  # noqa: TRY004 - pydantic collects ValueError
@@ -102,6 +109,7 @@ Secret = Annotated[SecretStr, AfterValidator(_filled)]
 PasswordHash = Annotated[SecretStr, AfterValidator(_password_hash)]
 ApiName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]
 Searched = Annotated[str, AfterValidator(_searched)]
+Email = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[A-Za-z0-9.-]{1,189}$")]
 Share = Annotated[float, BeforeValidator(_share), Field(gt=0, le=1)]
 Step = Annotated[Whole, Field(ge=-8, le=8)]
 
@@ -145,7 +153,7 @@ class Trunk(Section):
     """A carrier or PBX. `trusted` says whether its asserted identities are believed.
 
     `address` is where to send instead of the host of `uri`; `sources` are further addresses that it calls
-    from."""
+    from; `full_code` is what its calls are refused with when the node is full."""
 
     uri: SipUriText
     user: Line | None = None
@@ -155,6 +163,7 @@ class Trunk(Section):
     dnis_from: DnisRule = "request_uri"
     address: Address | None = None
     sources: tuple[Net, ...] = ()
+    full_code: Annotated[Whole, AfterValidator(_full_code)] = 503
 
     @property
     def destination(self) -> Destination:
@@ -232,11 +241,13 @@ class Phone(Section):
 
 
 class Agent(Section):
-    """An agent: the name on screens, the SIP endpoint to ring, skills from 1 (some) to 10 (expert).
+    """An agent: the name on screens, the SIP endpoint to ring, skills from 1 (some) to 10 (expert). By
+    `email` flows may name him as well.
 
     With `phone` the endpoint may be left out: it is the phone, wherever it has registered from."""
 
     name: Line
+    email: Email | None = None
     endpoint: SipUriText
     skills: dict[Name, Annotated[Whole, Field(ge=1, le=10)]] = {}
     sign_in: SignIn
@@ -267,7 +278,7 @@ class CallerSearch(Section):
 
 class Priorities(Section):
     """The fields that make a caller urgent, and by how much: from `default`, 1 (first) to 9, each value of a
-    field moves by its number; less than zero means sooner. `sla_field` is shown, not counted."""
+    field moves by its number; less than zero means sooner."""
 
     case_field: ApiName = "Priority"
     customer_field: ApiName = "CustomerPriority__c"
@@ -275,6 +286,7 @@ class Priorities(Section):
     default: Whole = Field(default=5, ge=1, le=9)
     case: dict[Line, Step] = dict(ScoreTable().case)
     customer: dict[Line, Step] = dict(ScoreTable().customer)
+    sla: dict[Line, Step] = dict(ScoreTable().sla)
 
 
 class Quota(Section):

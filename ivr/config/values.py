@@ -70,11 +70,11 @@ def parse_host_port(text: str) -> HostPort:
 
 
 def parse_sip_listen(text: str) -> SipListen:
-    """udp:HOST:PORT with an IPv4 address."""
+    """udp:HOST:PORT or tcp:HOST:PORT with an IPv4 address."""
     transport, _, place = text.partition(":")
     host, _, port = place.rpartition(":")
     number = _port(port)
-    if transport == "udp" and number is not None and _is_ipv4(host):
+    if transport in ("udp", "tcp") and number is not None and _is_ipv4(host):
         return SipListen(transport=transport, host=host, port=number)
     raise ValueError("udp:HOST:PORT with an IPv4 address, for example udp:127.0.0.1:5060")
 

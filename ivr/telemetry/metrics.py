@@ -7,7 +7,7 @@ from typing import assert_never
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ivr.ending import Ending, result_of
-from ivr.salesforce.news import ConnectorState, News, NotSent, WriteSeen
+from ivr.salesforce.news import ConnectorState, News, NotSent, Purpose, WriteSeen
 from ivr.salesforce.reply import RequestSeen
 
 _BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0)
@@ -49,10 +49,9 @@ class Metrics:
         self.outbox_depth = Gauge(
             "ivr_outbox_depth", "Writes to Salesforce not delivered yet", registry=self.registry
         )
-        self._dead = Counter(
-            "ivr_outbox_dead_total",
+        self.outbox_dead = Gauge(
+            "ivr_outbox_dead",
             "Writes to Salesforce given up until somebody retries them",
-            ["connector", "operation"],
             registry=self.registry,
         )
         self._writes = Counter(
@@ -63,8 +62,8 @@ class Metrics:
         )
         self._breaker_open = Gauge(
             "ivr_connector_breaker_open",
-            "1 while a connector is left alone after failures",
-            ["connector"],
+            "1 while a connector is left alone after failures, for look_up, write_back or a flow's requests",
+            ["connector", "purpose"],
             registry=self.registry,
         )
         self._usage = Gauge(
@@ -78,6 +77,21 @@ class Metrics:
             "Requests not sent: breaker_open, or shed because the day's requests run short",
             ["connector", "operation", "reason"],
             registry=self.registry,
+        )
+        self._refused = Counter(
+            "ivr_call_refused_total",
+            "Calls that the node refused: capacity, draining, forbidden, unknown_number",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._turned_away = Counter(
+            "ivr_edge_source_refused_total",
+            "Sources that the edge turned away, counted once a source, reason and minute: not messages",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.trunk_registered = Gauge(
+            "ivr_trunk_registered", "1 while a trunk is registered", ["trunk"], registry=self.registry
         )
         self._restarts = Counter(
             "ivr_worker_restarts_total", "Media workers replaced", registry=self.registry
@@ -97,15 +111,14 @@ class Metrics:
             case RequestSeen():
                 self._requests.labels(connector, news.operation, news.outcome).observe(news.seconds)
             case ConnectorState():
-                self._breaker_open.labels(connector).set(news.breaker_open)
+                for purpose in Purpose:
+                    self._breaker_open.labels(connector, purpose).set(purpose in news.left_alone)
                 if news.usage is not None:
                     self._usage.labels(connector).set(news.usage.share)
             case NotSent():
                 self._not_sent.labels(connector, news.operation, news.reason).inc()
             case WriteSeen():
                 self._writes.labels(connector, news.operation, news.outcome).inc()
-                if news.outcome == "dead":
-                    self._dead.labels(connector, news.operation).inc()
             case _:
                 assert_never(news)
 
@@ -120,6 +133,14 @@ class Metrics:
     def worker_restarted(self) -> None:
         """A media worker was replaced."""
         self._restarts.inc()
+
+    def refused(self, reason: str, calls: int = 1) -> None:
+        """Calls were refused: `capacity`, `draining`, `forbidden` or `unknown_number`."""
+        self._refused.labels(reason).inc(calls)
+
+    def turned_away(self, reason: str) -> None:
+        """The edge has told of a source that it turned away."""
+        self._turned_away.labels(reason).inc()
 
     def text(self) -> bytes:
         """All metrics in the text format."""

@@ -46,13 +46,23 @@ async def _known_users(rpc: Rpc) -> list[str]:
 
 
 async def tell_trunks(rpc: Rpc, trunks: Iterable[EdgeTrunk]) -> None:
-    """Passwords for challenges, and the registrations to keep up."""
+    """Where each is, passwords for challenges, and the registrations to keep up."""
     for trunk in trunks:
+        if trunk.host:
+            await rpc.call("htable.sets", "places", trunk.name, trunk.host)
         if trunk.password:
             await rpc.call("htable.sets", "secrets", f"{trunk.name}::user", trunk.user)
             await rpc.call("htable.sets", "secrets", f"{trunk.name}::password", trunk.password)
         if trunk.registration is not None:
             await _register(rpc, trunk, trunk.registration)
+
+
+async def tell_moved(rpc: Rpc, trunk: EdgeTrunk) -> None:
+    """A trunk that has been told before is somewhere else now."""
+    if trunk.registration is not None:
+        with suppress(RpcFault):  # it was not known: that is what we want
+            await rpc.call("uac.reg_remove", trunk.token)
+    await tell_trunks(rpc, [trunk])
 
 
 async def _register(rpc: Rpc, trunk: EdgeTrunk, registration: EdgeRegistration) -> None:

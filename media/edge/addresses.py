@@ -29,6 +29,24 @@ def own_addresses() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda text: ipaddress.ip_address(text).is_loopback))
 
 
+def free_tcp_ports(count: int) -> tuple[int, ...]:
+    """Free TCP ports of the loopback, outside of what the system gives out by itself. Raises EdgeError."""
+    found: list[int] = []
+    for port in range(_LAST, _FIRST, -1):
+        if len(found) == count:
+            break
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+        found.append(port)
+    if len(found) < count:
+        raise EdgeError(f"no {count} free TCP ports between {_FIRST} and {_LAST}")
+    return tuple(found)
+
+
 def free_worker_ports(count: int, avoid: range) -> int:
     """The first of `count` free UDP ports of the loopback in a row, outside of `avoid`. Raises EdgeError."""
     first = _FIRST

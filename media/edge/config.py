@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from importlib.resources import files
 
-from media.edge.model import CONTACT_PREFIX, REALM, EdgeSettings, EdgeTrunk
+from media.edge.addresses import LOOPBACK
+from media.edge.model import CONTACT_PREFIX, FULL_REASONS, REALM, EdgeSettings, EdgeTrunk, TcpListen
 
 _PLACE = re.compile(r"@(\w+)@")
 _MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules:/usr/lib64/kamailio/modules:/usr/lib/kamailio/modules"
@@ -33,6 +34,7 @@ def render(settings: EdgeSettings, rpc_socket: str) -> str:
     first, last = settings.listens[0], settings.worker_first + settings.workers - 1
     values = {
         "listens": _listens(settings),
+        "tcp": _tcp(settings.tcp),
         "modules": _MODULES,
         "rpc_socket": rpc_socket,
         "folder": str(settings.folder),
@@ -55,9 +57,7 @@ def render(settings: EdgeSettings, rpc_socket: str) -> str:
         "contacts": "\n".join(_contact(trunk) for trunk in settings.trunks if trunk.token),
         "accept": "    return;" if settings.accept_any else "    if ($avp(local) == 1) return;",
         "out": _out(settings),
-        "out_trunks": "\n".join(
-            _out_trunk(trunk) for trunk in settings.trunks if trunk.password and trunk.networks
-        ),
+        "out_trunks": "\n".join(_out_trunk(trunk) for trunk in settings.trunks if trunk.password),
         "record_route": _record_route(settings),
         "record_route_out": _record_route_out(settings),
     }
@@ -101,11 +101,21 @@ def _listens(settings: EdgeSettings) -> str:
     return "\n".join(lines)
 
 
+def _tcp(listens: tuple[TcpListen, ...]) -> str:
+    """TCP behind the gate alone (`gate.py`). Kamailio makes no connections, or whoever is named in a Contact
+    could have it read from him."""
+    if not listens:
+        return "disable_tcp=yes"
+    inner = [f"listen=tcp:{LOOPBACK}:{one.inner_port} advertise {one.host}:{one.port}" for one in listens]
+    kept = ("tcp_children=1", "tcp_accept_haproxy=yes", "tcp_no_connect=yes", "tcp_connection_lifetime=7200")
+    return "\n".join((*kept, *inner))
+
+
 def _networks(settings: EdgeSettings) -> str:
     near = _is_from(["127.0.0.0/8", *settings.local_networks])
-    lines = ['    $avp(side) = $Ri + ":" + $Rp;', f"    if ({near}) $avp(local) = 1;"]
+    lines = ['    $avp(side) = $RAi + ":" + $RAp;', f"    if ({near}) $avp(local) = 1;"]
     if settings.public_host is not None:
-        lines.append('    if ($avp(local) == 0) $avp(side) = "public-" + $Ri + ":" + $Rp;')
+        lines.append('    if ($avp(local) == 0) $avp(side) = "public-" + $RAi + ":" + $RAp;')
     return "\n".join(lines)
 
 
@@ -114,22 +124,32 @@ def _is_from(networks: Iterable[str]) -> str:
 
 
 def _trunk(trunk: EdgeTrunk) -> str:
-    if not trunk.networks:
-        return ""
-    known = f'$avp(trunk) = "{_safe(trunk.name)}"; $avp(trusted) = {int(trunk.trusted)};'
-    return f'    if ($avp(trunk) == "" && ({_is_from(trunk.networks)})) {{ {known} }}'
+    here = f"$sht(places=>{_safe(trunk.name)}) == $si"
+    near = f"{here} || {_is_from(trunk.networks)}" if trunk.networks else here
+    return f'    if ($avp(trunk) == "" && ({near})) {{ {_known(trunk)} }}'
+
+
+def _known(trunk: EdgeTrunk) -> str:
+    """What follows from a message being this trunk's."""
+    told = {
+        "trunk": f'"{_safe(trunk.name)}"',
+        "trusted": str(int(trunk.trusted)),
+        "full_code": str(trunk.full_code),
+        "full_reason": f'"{FULL_REASONS[trunk.full_code]}"',
+    }
+    return " ".join(f"$avp({name}) = {value};" for name, value in told.items())
 
 
 def _out_trunk(trunk: EdgeTrunk) -> str:
     """Whose credentials answer a challenge from there, when the call does not say."""
-    near = " || ".join(f'is_in_subnet("$dd", "{_safe(network)}")' for network in trunk.networks)
-    return f'    if ($avp(out_trunk) == "" && ({near})) $avp(out_trunk) = "{_safe(trunk.name)}";'
+    near = [f"$sht(places=>{_safe(trunk.name)}) == $dd"]
+    near += [f'is_in_subnet("$dd", "{_safe(network)}")' for network in trunk.networks]
+    return f'    if ($avp(out_trunk) == "" && ({" || ".join(near)})) $avp(out_trunk) = "{_safe(trunk.name)}";'
 
 
 def _contact(trunk: EdgeTrunk) -> str:
     return f"""    if ($rU == "{_safe(trunk.token)}") {{
-        $avp(trunk) = "{_safe(trunk.name)}";
-        $avp(trusted) = {int(trunk.trusted)};
+        {_known(trunk)}
         $sht(peers=>$si) = 1;
         uac_reg_lookup("$rU", "$ru");
         return;
@@ -150,18 +170,25 @@ def _out(settings: EdgeSettings) -> str:
 
 
 def _record_route(settings: EdgeSettings) -> str:
-    one = 'record_route_preset("$Ri:$Rp;w=$var(slot)");'
-    if settings.public_host is None:
-        return f"    {one}"
-    outer = f"{settings.public_host}:$Rp;r2=on;w=$var(slot)"
-    two = f'record_route_preset("$Ri:$Rp;r2=on;w=$var(slot)", "{outer}");'
-    return f"    if ($avp(local) == 1) {{ {one} }} else {{ {two} }}"
+    inner = "$RAi:$RAp;r2=on;w=$var(slot)"
+    one = 'record_route_preset("$RAi:$RAp;w=$var(slot)");'
+    lines = [f"    {one}"]
+    if settings.public_host is not None:
+        two = f'record_route_preset("{inner}", "{settings.public_host}:$RAp;r2=on;w=$var(slot)");'
+        lines = [f"    if ($avp(local) == 1) {{ {one} }} else {{ {two} }}"]
+    if settings.tcp:
+        shown = "$RAi" if settings.public_host is None else "$var(shown)"
+        two = f'record_route_preset("{inner}", "{shown}:$RAp;transport=tcp;r2=on;w=$var(slot)");'
+        name = f'$var(shown) = $RAi; if ($avp(local) == 0) $var(shown) = "{settings.public_host}";'
+        name = "" if settings.public_host is None else f"{name} "
+        lines = [f'    if ($proto == "tcp") {{ {name}{two} return; }}', *lines]
+    return "\n".join(lines)
 
 
 def _record_route_out(settings: EdgeSettings) -> str:
-    one = 'record_route_preset("$Ri:$Rp;w=$var(slot)");'
+    one = 'record_route_preset("$RAi:$RAp;w=$var(slot)$var(mark)");'
     if settings.public_host is None:
         return f"    {one}"
-    outer = f"{settings.public_host}:$Rp;r2=on;w=$var(slot)"
-    two = f'record_route_preset("{outer}", "$Ri:$Rp;r2=on;w=$var(slot)");'
+    outer = f"{settings.public_host}:$RAp;r2=on;w=$var(slot)$var(mark)"
+    two = f'record_route_preset("{outer}", "$RAi:$RAp;r2=on;w=$var(slot)$var(mark)");'
     return f"    if ({_is_near(settings)}) {{ {one} }} else {{ {two} }}"

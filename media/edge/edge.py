@@ -13,7 +13,7 @@ import errno
 import os
 import shutil
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +23,9 @@ import structlog
 
 from media.edge.config import render
 from media.edge.files import keep_phones, make_folder, remove_folder, write_private, write_tables
+from media.edge.gate import TcpGate
 from media.edge.lines import EdgeIsReady, Other, PhoneRegistered, Refused, RegistrarSaid, read_line
-from media.edge.model import EdgeListen, EdgeSettings
+from media.edge.model import EdgeListen, EdgeSettings, EdgeTrunk
 from media.edge.rpc import Rpc
 from media.errors import EdgeError
 from media.process import (
@@ -64,11 +65,15 @@ class Edge:
         *,
         on_started: Callable[[Rpc], Awaitable[None]],
         on_registrar: Callable[[RegistrarSaid], None] = lambda _: None,
+        on_refused: Callable[[str], None] = lambda _: None,
+        trunks: Callable[[], Iterable[EdgeTrunk]] | None = None,
         kept: Path | None = None,
     ) -> None:
         self.settings = settings
         self._on_started = on_started
         self._on_registrar = on_registrar
+        self._on_refused = on_refused
+        self._gate = TcpGate(settings.tcp, trunks or (lambda: settings.trunks), self._tcp_refused)
         self._kept = kept
         self._folder: Path | None = None
         self._rpc: Rpc | None = None
@@ -83,6 +88,7 @@ class Edge:
         self._folder = await asyncio.to_thread(make_folder)
         try:
             await self._start(program, self._folder)
+            await self._gate.__aenter__()
         except BaseException:
             await self._end()
             raise
@@ -145,6 +151,7 @@ class Edge:
             raise EdgeError(f"the edge does not start: {exc}") from exc
 
     async def _end(self) -> None:
+        await self._gate.__aexit__(None, None, None)
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
@@ -192,6 +199,7 @@ class Edge:
                 self._is_ready.set()
             case Refused():
                 log.warning("edge.refused", source=said.source, reason=said.reason)
+                self._on_refused(said.reason)
             case PhoneRegistered():
                 self._keep_phones()
             case RegistrarSaid():
@@ -203,6 +211,10 @@ class Edge:
                 log.info("edge.says", line=said.text)
             case _:
                 assert_never(said)
+
+    def _tcp_refused(self, source: str) -> None:
+        log.warning("edge.refused", source=source, reason="tcp")
+        self._on_refused("tcp")
 
     def _keep_phones(self) -> None:
         """Soon, for all that register until then."""

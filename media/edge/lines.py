@@ -6,6 +6,22 @@ import re
 from dataclasses import dataclass
 
 _OURS = re.compile(r"(?:^|\s)edge-(ready|refused|phone|registrar)\b(.*)\Z")
+REFUSALS = frozenset(
+    {
+        "unknown-source",
+        "unknown-user",
+        "password",
+        "rate",
+        "malformed",
+        "too-long",
+        "sdp",
+        "control-characters",
+        "long-host",
+        "doubled-header",
+        "content-length",
+    }
+)
+"""Why a source may be turned away."""
 _PREFIX = re.compile(r"^ *\d+\(\d+\) [A-Z]+: [^:]+\[[^\]]*\]")
 _PAIR = re.compile(r"(\w+)=(\S*)")
 
@@ -64,7 +80,8 @@ def read_line(line: str) -> EdgeLine:
         case "ready":
             return EdgeIsReady()
         case "refused":
-            return Refused(source=values.get("source", ""), reason=values.get("reason", ""))
+            reason = values.get("reason", "")
+            return Refused(source=values.get("source", ""), reason=reason if reason in REFUSALS else "other")
         case "phone":
             return PhoneRegistered(user=values.get("user", ""))
         case _:

@@ -14,6 +14,16 @@ REALM = "ivr"
 """Of the phones' digest."""
 CONTACT_PREFIX = "ivrc"
 """How the user part of every Contact that we register begins."""
+FULL_REASONS = {
+    480: "Temporarily Unavailable",
+    486: "Busy Here",
+    500: "Server Internal Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    600: "Busy Everywhere",
+    603: "Decline",
+}
+"""What a full node may say, with its words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +32,19 @@ class EdgeListen:
 
     host: str
     port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpListen:
+    """A TCP address for trunks, which is a UDP address of the edge as well. Behind the gate Kamailio has
+    `inner_port` of the loopback for it."""
+
+    host: str
+    port: int
+    inner_port: int
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -43,7 +66,8 @@ class EdgeRegistration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeTrunk:
-    """A carrier or PBX: known by the networks that it calls from, or by the contact that it was told.
+    """A carrier or PBX: known by its address `host`, by the networks that it calls from, or by the contact
+    that it was told.
 
     `name` is how X-IVR-Trunk names it: letters, digits, `-._~%`. `user` and `password` answer challenges."""
 
@@ -53,6 +77,10 @@ class EdgeTrunk:
     user: str = ""
     password: str = ""
     registration: EdgeRegistration | None = None
+    host: str = ""
+    """Where it is now, an IP literal; the only thing that may change while the edge runs."""
+    full_code: int = 503
+    """What a call is refused with when nobody can take it: one of FULL_REASONS."""
 
     @property
     def token(self) -> str:
@@ -82,6 +110,7 @@ class EdgeSettings:
     listens: tuple[EdgeListen, ...]
     worker_first: int
     workers: int
+    tcp: tuple[TcpListen, ...] = ()
     public_host: str | None = None
     local_networks: tuple[str, ...] = ()
     accept_any: bool = False

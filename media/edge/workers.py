@@ -3,7 +3,8 @@
 Theory of operation. The pool decides. Kamailio's load is a hint that spreads calls; that a worker is disabled
 is one that saves a refused try. Each change of a slot wakes `run`, which compares what was told with what
 is, so a Kamailio that was started again is simply told all of it. A worker that died is taken off the
-list first; then the dialogs that it had are ended at both ends; its successor comes on the list under a new
+list first; then the dialogs that it had are ended at both ends, and INVITEs that it had not answered are
+moved to another worker; its successor comes on the list under a new
 `duid`, with no load. The list is never reloaded: that would zero every load.
 """
 
@@ -18,13 +19,14 @@ from typing import Any
 
 import structlog
 
+from media.edge.moving import say_for_worker, unanswered
 from media.edge.rpc import Rpc, RpcFault
 from media.errors import EdgeError
 from media.pool import Slot, SlotState
 
 GROUP = 1
 LOOK_S = 1.0
-"""Also without a word: a leg that the library lets go late makes room, and nobody tells."""
+"""Also without a word: what could not be told before is told now."""
 _WORKERS_OWN = re.compile(r"sip:w\d+@")
 
 log = structlog.get_logger()
@@ -107,7 +109,7 @@ def _uri(slot: Slot) -> str:
 
 
 async def _end_dialogs(rpc: Rpc, slot: int) -> None:
-    """BYE to both ends of what is answered; what still rings is cancelled or refused."""
+    """BYE to both ends of what is answered; what rings outside is cancelled, what rings here moves on."""
     try:
         dialogs = await rpc.call("dlg.profile_list", "worker", str(slot))
     except RpcFault:
@@ -125,9 +127,7 @@ async def _end_dialog(rpc: Rpc, dialog: Any) -> None:
             case {"call-id": str(call), "state": 1 | 2, "caller": {"cseq": cseq, "contact": str(contact)}}:
                 if _WORKERS_OWN.match(contact):
                     await rpc.call("tm.cancel", call, str(cseq))
-                else:
-                    await rpc.call(
-                        "tm.reply_callid", 503, "Service Unavailable", call, str(cseq), "lost", "."
-                    )
+                elif invite := unanswered(dialog):
+                    say_for_worker(invite)
             case _:
                 return

@@ -114,7 +114,7 @@ class Worker:
 
     def _turn(self, wait_ms: int) -> None:
         self._endpoint.libHandleEvents(wait_ms)
-        self._beat()  # before what it reports: control decides on a call with the legs that there are
+        self._beat()
         self._studio.poll()
         self._report()
         self._let_go()
@@ -150,6 +150,8 @@ class Worker:
             elif isinstance(notice, Unwanted):
                 self._hang_up([notice.leg], notice.code, notice.reason)
             else:
+                if isinstance(notice, Incoming):
+                    self._beat()  # control decides on a call with the legs that there are, this one counted
                 self._channel.send(notice)
 
     def _let_go(self) -> None:
