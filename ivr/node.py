@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from ivr import desk
 from ivr.acd.agent import AgentState
@@ -23,28 +22,28 @@ from ivr.api.models import (
     OutboxView,
     PopOutcome,
     QueueView,
-    TimelineEntry,
     TrunkView,
 )
 from ivr.api.sight import ByAudience
 from ivr.api.stream import EventHub
 from ivr.call import Call
+from ivr.call_book import NO_NOTE, CallBook, read
 from ivr.config import verify_password
 from ivr.ending import Ending
 from ivr.flow.errors import VariableError
 from ivr.flow_pictures import FlowPictures
 from ivr.ids import AgentId, CallId, QueueName
+from ivr.listing import CallQuery
 from ivr.reception import Reception
 from ivr.record import learned
 from ivr.salesforce.errors import SalesforceError
 from ivr.services import Services
-from ivr.store.errors import NoteConflict, RowDone, StoreUnavailable, UnknownCall, UnknownRow
+from ivr.store.errors import NoteConflict, RowDone, StoreUnavailable, UnknownRow
 from ivr.store.values import CallRecord, TimelineDraft
 from ivr.timeline import Source
-from ivr.trunks import TrunkStates
+from ivr.trunks import REGISTERED, TrunkStates
 from media.pool import Pool, SlotState
 
-NO_NOTE = NoteView(text="", revision=0, saved_at=None)
 # Verifying takes as long for an agent that does not exist.
 _NOBODY = "scrypt$16384$8$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -73,6 +72,7 @@ class Node:
         self._pool: Pool | None = None
         self._notes: dict[CallId, NoteView] = {}
         self._learned: dict[CallId, dict[str, object]] = {}
+        self._book = CallBook(services.store, self._running)
         self.pictures = FlowPictures(lambda: self._services.flows, self._running, self.call)
 
     def runs(self, reception: Reception, pool: Pool) -> None:
@@ -174,7 +174,11 @@ class Node:
         states = [agent.state for agent in self._services.acd.agents()]
         for state in AgentState:
             metrics.agent_state.labels(state.value).set(states.count(state))
+        for trunk in self._trunks.views():
+            if trunk.register_:
+                metrics.trunk_registered.labels(trunk.name).set(trunk.state == REGISTERED)
         metrics.outbox_depth.set(await self._depth())
+        metrics.outbox_dead.set(await self._dead())
         return metrics.text()
 
     async def _depth(self) -> int:
@@ -183,43 +187,21 @@ class Node:
         except StoreUnavailable:
             return -1
 
+    async def _dead(self) -> int:
+        try:
+            return await self._services.store.outbox_dead()
+        except StoreUnavailable:
+            return -1
+
     # --- calls --------------------------------------------------------------------------------------------
 
-    async def calls(self, limit: int) -> list[CallSummary]:
+    async def calls(self, query: CallQuery) -> list[CallSummary]:
         """Running and recent calls, newest first."""
-        running = {call.id: desk.call_summary(call) for call in self._running()}
-        stored = await self._read(self._services.store.calls(limit))
-        over = [desk.recorded_summary(record) for record in stored if record.call_id not in running]
-        both = sorted([*running.values(), *over], key=lambda call: call.started_at, reverse=True)
-        return both[:limit]
+        return await self._book.calls(query)
 
     async def call(self, call_id: CallId) -> CallView | None:
         """One call in full."""
-        running = self._find(call_id)
-        if running is not None:
-            await self._services.store.settle()  # what it reported may still be on its way to the database
-        try:
-            record = await self._read(self._services.store.call(call_id))
-        except UnknownCall:
-            return None
-        rows = await self._read(self._services.store.timeline_of(call_id))
-        note = await self.note(call_id)
-        summary = desk.call_summary(running) if running else desk.recorded_summary(record)
-        return CallView(
-            **summary.model_dump(),
-            record=desk.record_plain(record),
-            notes=(note,) if note and note.revision else (),
-            timeline=tuple(
-                TimelineEntry(
-                    at=row.at,
-                    offset_s=row.offset_s,
-                    source=row.source,
-                    event=row.event,
-                    detail={k: v for k, v in row.detail.items() if v is not None},
-                )
-                for row in rows
-            ),
-        )
+        return await self._book.call(call_id)
 
     async def hang_up(self, call_id: CallId) -> None:
         """End a running call."""
@@ -332,10 +314,11 @@ class Node:
         call = self._find(snapshot.call_id) if snapshot.call_id else None
         teams = {name: team.agents for name, team in self._services.config.teams.items()}
         note = self._notes.get(call.id, NO_NOTE) if call else NO_NOTE
-        return desk.agent_view(snapshot, call, note, self._page_of, desk.teams_of(teams, agent_id))
+        page_of = partial(self._page_of, call.match.connector if call and call.match else None)
+        return desk.agent_view(snapshot, call, note, page_of, desk.teams_of(teams, agent_id))
 
-    def _page_of(self, object_: str, id_: str) -> str:
-        connector = next(iter(self._services.connectors.values()), None)
+    def _page_of(self, name: str | None, object_: str, id_: str) -> str:
+        connector = self._services.connectors.get(name or "")
         try:
             return connector.record_page(object_, id_) if connector else ""
         except SalesforceError:
@@ -345,16 +328,7 @@ class Node:
 
     async def note(self, call_id: CallId) -> NoteView | None:
         """The call's note; revision 0 when nothing was saved."""
-        note = await self._read(self._services.store.note(call_id))
-        if note is not None:
-            return desk.note_view(note)
-        if self._find(call_id) is not None:
-            return NO_NOTE
-        try:
-            await self._read(self._services.store.call(call_id))
-        except UnknownCall:
-            return None
-        return NO_NOTE
+        return await self._book.note(call_id)
 
     async def save_note(
         self, call_id: CallId, agent_id: AgentId | None, text: str, revision: int
@@ -377,21 +351,15 @@ class Node:
 
     async def outbox(self, limit: int) -> list[OutboxView]:
         """Outbox rows, newest first."""
-        return [desk.outbox_view(row) for row in await self._read(self._services.store.outbox_rows(limit))]
+        return [desk.outbox_view(row) for row in await read(self._services.store.outbox_rows(limit))]
 
     async def retry_outbox(self, row_id: int) -> OutboxView:
         """Make a row due now."""
         try:
-            await self._read(self._services.store.retry(row_id))
+            await read(self._services.store.retry(row_id))
         except UnknownRow as exc:
             raise NotFound("no such outbox row") from exc
         except RowDone as exc:
             raise Refused("the row was delivered") from exc
-        rows = await self._read(self._services.store.outbox_rows(10_000))
+        rows = await read(self._services.store.outbox_rows(10_000))
         return next(desk.outbox_view(row) for row in rows if row.id == row_id)
-
-    async def _read(self, work: Any) -> Any:
-        try:
-            return await work
-        except StoreUnavailable as exc:
-            raise Overloaded("the database does not answer now") from exc

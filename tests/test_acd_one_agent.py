@@ -176,14 +176,15 @@ def test_what_is_not_there_is_refused_and_nothing_has_changed() -> None:
         arrive(acd, C1, 2.0, BOB)
 
 
-def test_an_agent_is_known_by_id_and_by_a_name_of_his_own() -> None:
+def test_an_agent_is_known_by_id_by_email_and_by_a_name_of_his_own() -> None:
     agents = agent_definitions("alice", "bob", "rob") | {
-        AgentId("bobby"): AgentDefinition(id=AgentId("bobby"), name="Rob")
+        AgentId("bobby"): AgentDefinition(id=AgentId("bobby"), name="Rob", email="Rob@example.com")
     }
     acd = AcdService(queue_definitions({"Support": ["alice"]}), agents, SystemClock(), lambda change: None)
     assert acd.agent_named("alice") == ALICE
     assert acd.agent_named("BOB") == BOB
     assert acd.agent_named("rob") == "rob"
+    assert acd.agent_named("rob@EXAMPLE.com") == "bobby"
     for text in ("nobody", "", "ROB"):
         with pytest.raises(UnknownAgent):
             acd.agent_named(text)

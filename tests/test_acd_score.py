@@ -28,6 +28,23 @@ def test_defaults(case: str | None, customer: str | None, priority: int) -> None
     assert score(case, customer, table=ScoreTable()).priority == priority
 
 
+@pytest.mark.parametrize(
+    ("sla", "priority"),
+    [(None, 2), ("Platinum", 1), (" PLATINUM ", 1), ("Gold", 2), ("Silver", 2), ("Bronze", 3), ("Tin", 2)],
+)
+def test_the_service_level_moves_the_ends_of_the_scale(sla: str | None, priority: int) -> None:
+    """An urgent case of an important customer is not at the top yet."""
+    assert score("High", "High", sla, table=ScoreTable()).priority == priority
+
+
+def test_a_service_level_gives_its_reason_as_the_others_do() -> None:
+    assert score(None, None, "Bronze", table=ScoreTable()).reasons == ("default 5", "SLA Bronze: +1")
+    assert score(None, None, "Tin", table=ScoreTable()).reasons == (
+        "default 5",
+        "SLA 'Tin' is not in the table",
+    )
+
+
 def test_reasons_tell_what_counted() -> None:
     assert score("High", "Gold", table=ScoreTable()).reasons == (
         "default 5",
@@ -37,7 +54,8 @@ def test_reasons_tell_what_counted() -> None:
 
 
 def test_the_table_is_configurable() -> None:
-    table = ScoreTable(default=7, case={"p1": -6}, customer={})
+    table = ScoreTable(default=7, case={"p1": -6}, customer={}, sla={"gold": -1})
+    assert score(None, None, "Gold", table=table).priority == 6
     assert score("P1", "High", table=table).priority == 1
     assert score(None, "High", table=table).priority == 7
 

@@ -83,6 +83,8 @@ def test_a_call_from_ring_to_end_of_wrap_up() -> None:
             call = await api.call("c1")
             assert (call.stage, call.ending, call.notes) == (CallStage.ENDED, "caller_hung_up", (saved,))
             assert [summary.call_id for summary in await api.calls()] == ["c1"]
+            assert [c.call_id for c in await api.calls(text="+1 (415)", ending="caller_hung_up")] == ["c1"]
+            assert await api.calls(before="c1") == []
 
     run(test)
 

@@ -13,6 +13,7 @@ from ivr.api.models import AgentStatus, CallStage
 from ivr.api.stream import EventHub
 from ivr.api.testing import FakeNode, play_calls
 from ivr.ids import AgentId, CallId
+from ivr.listing import CallQuery
 from ivr.testing.clock import ManualClock
 from ivr.testing.virtual_time import run_virtual
 
@@ -57,7 +58,7 @@ def test_with_nobody_ready_the_caller_gives_up() -> None:
                 pass
             player.cancel()
             await asyncio.gather(player, return_exceptions=True)
-        return [call.ending for call in await fake.calls(10)]
+        return [call.ending for call in await fake.calls(CallQuery(limit=10))]
 
     assert run_virtual(main()) == ["caller_gave_up"]
 

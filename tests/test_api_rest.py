@@ -176,6 +176,50 @@ def test_an_agent_lists_the_calls_that_it_took() -> None:
     run(test)
 
 
+def test_an_agents_page_of_calls_is_full_however_many_others_took() -> None:
+    """What it took is asked for, and not looked for among the newest of all."""
+
+    async def test(fake: FakeApp) -> None:
+        async with await fake.agent("alice") as http:
+            await fake.node.ring("alice", "mine")
+            for _ in range(5):
+                await fake.node.arrive()
+            calls = (await http.get(f"{V1}/calls", params={"limit": 2})).json()
+            assert [call["call_id"] for call in calls] == ["mine"]
+
+    run(test)
+
+
+def test_calls_are_paged_and_searched() -> None:
+    """Each page goes on from the last call of the one before."""
+
+    async def test(fake: FakeApp) -> None:
+        for number in range(5):
+            await fake.node.arrive(f"c{number}", number=f"+1 415 555 010{number}")
+        await fake.node.end(CallId("c1"), "failed")
+        async with fake.operator() as http:
+
+            async def found(**params: str | int) -> list[str]:
+                return [call["call_id"] for call in (await http.get(f"{V1}/calls", params=params)).json()]
+
+            assert await found(limit=2, before="c3") == ["c2", "c1"]
+            assert await found(before="c0") == []
+            assert await found(text="(555) 0104") == await found(text=" 0104 ") == ["c4"]
+            assert await found(ending="failed") == ["c1"]
+            assert (await http.get(f"{V1}/calls", params={"before": "none"})).status_code == 404
+
+    run(test)
+
+
+def test_an_agent_goes_on_from_its_own_calls_only() -> None:
+    async def test(fake: FakeApp) -> None:
+        await fake.node.arrive("others")
+        async with await fake.agent("alice") as http:
+            assert (await http.get(f"{V1}/calls", params={"before": "others"})).status_code == 403
+
+    run(test)
+
+
 def test_a_call_is_shown_with_its_timeline() -> None:
     async def test(fake: FakeApp) -> None:
         async with await fake.agent("alice") as http:

@@ -11,9 +11,19 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    WebSocketRoute,
+    expect,
+    sync_playwright,
+)
 
 from ivr.api.models import AgentStatus, AgentView, MatchView, PopOutcome, RecordView
+from ivr.desktop.past_calls import PAGE_ROWS
 from ivr.ids import AgentId, CallId
 from tests.desktop_support import AGENTS, NodeThread, desktop, fake_node
 
@@ -123,6 +133,15 @@ class Agent:
         self.answer(call_id)
         return call_id
 
+    async def had(self, number: str) -> CallId:
+        """A call that the agent took and that is over, wrap-up and all."""
+        fake, me = self.node.fake, AgentId(self.name)
+        call_id = await fake.ring(self.name, await fake.arrive(number=number))
+        await fake.connect(call_id)
+        await fake.end(call_id)
+        await fake.end_wrap_up(me, call_id)
+        return call_id
+
     def note(self, call_id: CallId) -> str:
         """The note as the node has it."""
         found = self.node.run(self.node.fake.note(call_id))
@@ -187,6 +206,18 @@ def test_a_wrong_password_says_so_and_a_right_one_signs_in(agent: Agent) -> None
     agent.see("sign-out").click()
     expect(agent.see("sign-in-form")).to_be_visible()
     assert agent.view().status is AgentStatus.SIGNED_OUT
+
+
+def test_what_is_typed_before_the_connection_stands_signs_in_too(agent: Agent) -> None:
+    """On a slow line the form is filled in and sent before the page has its socket."""
+    held = hold_the_next_socket(agent.page)
+    agent.page.reload()
+    for number in range(5):
+        agent.see("sign-in-agent").fill(f"first thought {number}")
+        agent.see("sign-in-password").fill(f"first thought {number}")
+    agent.sign_in()
+    let_go(agent, held)
+    expect(agent.see("agent-name")).to_have_text(agent.name.capitalize())
 
 
 def test_nothing_is_loaded_from_elsewhere_and_a_side_panel_is_wide_enough(agent: Agent) -> None:
@@ -334,6 +365,24 @@ def test_notes_are_saved_while_typing_and_after_the_hang_up(agent: Agent) -> Non
     assert agent.view().status is AgentStatus.READY
 
 
+def test_notes_take_nothing_before_the_connection_stands(agent: Agent) -> None:
+    """What was typed then would arrive in any order; what was kept over a reload comes first."""
+    call_id = agent.on_a_call()
+    agent.node.down()
+    agent.see("notes").press_sequentially("kept")
+    expect(agent.see("notes-state")).to_contain_text("Not saved")
+    held = hold_the_next_socket(agent.page)
+    agent.page.reload()
+    expect(agent.see("notes")).not_to_be_editable()
+    let_go(agent, held)
+    expect(agent.see("notes")).to_be_editable()
+    agent.see("notes").press("Control+End")
+    agent.see("notes").press_sequentially(" and more")
+    agent.node.up()
+    expect(agent.see("notes-state")).to_contain_text("Saved")
+    assert agent.note(call_id) == "kept and more"
+
+
 def test_two_tabs_share_the_notes(agent: Agent) -> None:
     """Without a conflict."""
     call_id = agent.on_a_call()
@@ -466,6 +515,40 @@ def test_a_flows_picture_follows_its_calls_and_its_names_are_inert(agent: Agent)
         fake.pictures.picture = real
 
 
+def test_past_calls_are_searched_and_paged_through(agent: Agent) -> None:
+    """Newest first, each a click from its story; the calls of others are not among them."""
+    others = agent.node.run(agent.node.fake.arrive())
+    agent.go_ready()
+    numbers = [f"+1 415 555 {number:04}" for number in range(PAGE_ROWS + 3)]
+    taken = [agent.node.run(agent.had(number)) for number in numbers]
+    with agent.context.expect_page() as opened:
+        agent.see("calls-link").click()
+    page = opened.value
+    rows, links = agent.see("call-row", page), agent.see("call-link", page)
+    expect(rows).to_have_count(PAGE_ROWS)
+    expect(rows.first).to_contain_text(numbers[-1])
+    expect(agent.see("newer", page)).to_be_disabled()
+    agent.see("older", page).click()
+    expect(rows).to_have_count(3)
+    expect(rows.last).to_contain_text(numbers[0])
+    expect(agent.see("older", page)).to_be_disabled()
+    agent.see("calls-text", page).fill(numbers[7])
+    expect(rows).to_have_count(1)
+    expect(agent.see("page-number", page)).to_have_text("Page 1")
+    agent.see("calls-ending", page).click()
+    page.get_by_role("option", name="Failed").click()
+    expect(agent.see("no-calls", page)).to_have_text("No call of yours is like that.")
+    agent.see("calls-ending", page).click()
+    page.get_by_role("option", name="Caller hung up").click()
+    expect(rows).to_have_count(1)
+    for width in (1280, 800, 400):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    links.click()
+    expect(agent.see("facts", page)).to_contain_text(taken[7])
+    assert others not in page.content()
+
+
 def test_the_call_of_another_agent_is_not_shown(agent: Agent) -> None:
     """The page says so in words, and has nothing of the call."""
     call_id = agent.node.run(agent.node.fake.arrive())
@@ -508,6 +591,26 @@ def greeted(svg: str) -> int:
         if texts.get("name") == "Greet":
             return int(texts.get("count") or 0)
     raise AssertionError("there is no such box")
+
+
+def hold_the_next_socket(page: Page) -> list[WebSocketRoute]:
+    """The page's next connection to its server stays in the list until it is let go; later ones stand."""
+    held: list[WebSocketRoute] = []
+
+    def hold(socket: WebSocketRoute) -> None:
+        if held:
+            socket.connect_to_server()
+        else:
+            held.append(socket)
+
+    page.route_web_socket(re.compile("socket.io"), hold)
+    return held
+
+
+def let_go(agent: Agent, held: list[WebSocketRoute]) -> None:
+    """Connect what was held."""
+    wait_for(agent, lambda: len(held) == 1)
+    held[0].connect_to_server()
 
 
 def wait_for(agent: Agent, condition: Callable[[], bool], wait_s: float = 5.0) -> None:

@@ -13,6 +13,7 @@ from ivr.api.models import (
     AgentStatus,
     AgentView,
     CallStage,
+    CallSummary,
     CallView,
     FlowView,
     NoteView,
@@ -22,8 +23,9 @@ from ivr.api.models import (
     StreamEvent,
 )
 from ivr.clock import SystemClock
-from ivr.desktop.hub import Hub, may_pass, token_is_over
+from ivr.desktop.hub import Hub
 from ivr.desktop.pops import PopBook
+from ivr.desktop.refusals import may_pass, token_is_over
 from ivr.desktop.sessions import Sessions
 from ivr.desktop.sign_in import sign_in_problem
 from tests.desktop_values import agent, call, event, note
@@ -82,6 +84,11 @@ class Node:
 
     async def set_variable(self, call_id: str, name: str, value: str) -> None:
         self._answer()
+
+    async def calls(
+        self, limit: int = 100, *, before: str | None = None, text: str = "", ending: str | None = None
+    ) -> list[CallSummary]:
+        return []
 
     async def call(self, call_id: str) -> CallView:
         raise ApiRefused(Problem(title="Not Found", status=404))
@@ -173,7 +180,7 @@ def test_wrap_up_goes_on_while_notes_cannot_be_saved() -> None:
         assert not await hub.finish_wrap_up("call-1")
         assert state(hub).startswith("Not saved")
         node.fault = None
-        hub.hurry("call-1")
+        hub.notes.hurry("call-1")
         await seen.until(lambda: state(hub).startswith("Saved"))
 
     with_hub(node, script)
@@ -200,11 +207,11 @@ def test_a_pop_is_told_when_the_node_is_back() -> None:
 
     async def script(hub: Hub, seen: Seen) -> None:
         node.fault = NodeUnreachable("away")
-        assert hub.claim_pop("p")
-        hub.settle_pop("call-1", "p", PopOutcome.OPENED)
-        hub.settle_pop("call-1", "p", PopOutcome.OPENED)
+        assert hub.pops.claim("p")
+        hub.pops.settle("call-1", "p", PopOutcome.OPENED)
+        hub.pops.settle("call-1", "p", PopOutcome.OPENED)
         node.fault = None
-        hub.settle_pop("call-2", "q", PopOutcome.BLOCKED)
+        hub.pops.settle("call-2", "q", PopOutcome.BLOCKED)
         async with asyncio.timeout(WAIT_S):
             await node.told_two.wait()
 

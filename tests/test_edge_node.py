@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ivr.api.models import AgentStatus
-from ivr.app import drain, reload
 from ivr.config import load_config
 from ivr.config.errors import ConfigError
 from ivr.peers import agent_address
+from ivr.serving import drain, reload
 from ivr.waiting import any_of
 from media.client import Leg
 from tests.edge_support import needs_kamailio

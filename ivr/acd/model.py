@@ -13,10 +13,11 @@ LOWEST_PRIORITY = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentDefinition:
-    """An agent of the configuration. `name` is for people."""
+    """An agent of the configuration. `name` is for people; `email` is how other systems know him."""
 
     id: AgentId
     name: str
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from ivr.acd.agent import Agent, AgentState
 from ivr.acd.changes import CallOffered, Change
 from ivr.acd.core import AcdCore, Changes
 from ivr.acd.errors import CallGone, NotAllowed, UnknownAgent
+from ivr.acd.estimate import LOOKBACK_S, HandledCalls
 from ivr.acd.match import alone
 from ivr.acd.model import AgentDefinition, Call, CallState, Offer, OfferFailure, QueueDefinition
 from ivr.acd.views import AgentSnapshot, QueuedSnapshot, QueueSnapshot
@@ -45,6 +46,7 @@ class AcdService:
         self._queues, self._agents = dict(queues), dict(agents)
         self._clock = clock
         self._on_change = on_change
+        self._handled = HandledCalls()
         self._offers: dict[CallId, Offer] = {}
         self._waiters: dict[CallId, asyncio.Future[Offer | None]] = {}
         self._untold: deque[Change] = deque()
@@ -183,14 +185,18 @@ class AcdService:
         return self._agent_view(self._core.agent(agent_id))
 
     def agent_named(self, text: str) -> AgentId:
-        """Who is meant: an agent's id, or without regard to case the name that only one has. Raises
-        `UnknownAgent`."""
+        """Who is meant: an agent's id, or without regard to case his e-mail address or the name that only
+        one has. Raises `UnknownAgent`."""
         if AgentId(text) in self._agents:
             return AgentId(text)
-        meant = [agent.id for agent in self._agents.values() if agent.name.casefold() == text.casefold()]
+        wanted, agents = text.casefold(), self._agents.values()
+        meant = [agent.id for agent in agents if (agent.email or "").casefold() == wanted != ""]
+        meant = meant or [agent.id for agent in agents if agent.name.casefold() == wanted]
         if len(meant) != 1:
             raise UnknownAgent(
-                "no agent has this id or name" if not meant else "several agents have this name"
+                "no agent has this id, e-mail address or name"
+                if not meant
+                else "several agents have this name"
             )
         return meant[0]
 
@@ -214,6 +220,12 @@ class AcdService:
             agents_signed_in=len(states) - states.count(AgentState.SIGNED_OUT),
             calls=tuple(_queued_view(call, self._core.position(call.call_id) or 1, now) for call in calls),
         )
+
+    def place_s(self, name: QueueName, lookback_s: float = LOOKBACK_S) -> float | None:
+        """Seconds that a place in a queue takes, from the calls handled lately; None when not known. Raises
+        `UnknownQueue`."""
+        states = [agent.state for agent in self._core.members(name)]
+        return self._handled.place_s(name, states, self._now(), lookback_s)
 
     def queues(self) -> tuple[QueueSnapshot, ...]:
         """All queues, in the order of the configuration."""
@@ -243,6 +255,7 @@ class AcdService:
     def _publish(self, changes: Changes) -> None:
         """Wake who waits, set the timer, tell the listener; in that order, so that a listener sees a
         settled world and may itself call a verb."""
+        self._handled.note(changes, self._now())
         self._follow_offers(changes)
         self._set_timer()
         self._tell(changes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -112,9 +112,14 @@ class ApiClient:
         """One queue."""
         return await self._ask(QueueView, "GET", f"/api/v1/queues/{_part(name)}")
 
-    async def calls(self, limit: int = 100) -> list[CallSummary]:
-        """The newest calls, running and over."""
-        return await self._ask(list[CallSummary], "GET", f"/api/v1/calls?limit={limit}")
+    async def calls(
+        self, limit: int = 100, *, before: str | None = None, text: str = "", ending: str | None = None
+    ) -> list[CallSummary]:
+        """The newest calls, running and over; those older than the call `before`, with `text` in number,
+        queue, entry point, agent or id, and that ended by `ending`."""
+        asked = {"limit": limit, "before": before, "text": text, "ending": ending}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return await self._ask(list[CallSummary], "GET", f"/api/v1/calls?{query}")
 
     async def call(self, call_id: str) -> CallView:
         """One call in full."""

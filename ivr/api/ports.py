@@ -22,6 +22,7 @@ from ivr.api.models import (
     TrunkView,
 )
 from ivr.ids import AgentId, CallId, QueueName
+from ivr.listing import CallQuery
 
 
 class FlowApi(Protocol):
@@ -53,8 +54,9 @@ class NodeApi(Protocol):
         """The node at a glance."""
         ...
 
-    async def calls(self, limit: int) -> list[CallSummary]:
-        """Running and recent calls, newest first. `agent` is the id of the agent who took the call."""
+    async def calls(self, query: CallQuery) -> list[CallSummary]:
+        """Running and recent calls, newest first. `agent` is the id of the agent who took the call.
+        `NotFound` when there is no call `query.before`."""
         ...
 
     async def call(self, call_id: CallId) -> CallView | None:

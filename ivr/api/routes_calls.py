@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from ivr.api.access import CallPath, Limit, TheApi, TheCaller, TheOperator, audience_of, for_agent, may_touch
 from ivr.api.documents import ConflictProblem, SetVariable
 from ivr.api.errors import NotFound
 from ivr.api.models import AckPop, CallSummary, CallView, NoteView, SaveNote
-from ivr.api.sight import calls_seen
+from ivr.ids import CallId
+from ivr.listing import CallQuery
 
+BeforeQuery = Annotated[CallId | None, Query(max_length=128)]
+TextQuery = Annotated[str, Query(max_length=64)]
+EndingQuery = Annotated[str | None, Query(max_length=64)]
 NamePath = Annotated[str, Path(max_length=128)]
 
 
-async def list_calls(caller: TheCaller, api: TheApi, limit: Limit = 100) -> list[CallSummary]:
-    """The newest calls, running and over; an agent sees those among them that it took."""
-    return calls_seen(await api.node.calls(limit), audience_of(caller))
+async def list_calls(
+    caller: TheCaller,
+    api: TheApi,
+    limit: Limit = 100,
+    before: BeforeQuery = None,
+    text: TextQuery = "",
+    ending: EndingQuery = None,
+) -> list[CallSummary]:
+    """The newest calls, running and over; an agent sees those that it took. `before` is the id of the last
+    call of a page and gives the next page; `text` is looked for in number, queue, entry point, agent, id."""
+    if before is not None:
+        await may_touch(api, caller, before)
+    query = CallQuery(limit=limit, before=before, agent=audience_of(caller), ending=ending, text=text.strip())
+    return await api.node.calls(query)
 
 
 async def show_call(call_id: CallPath, caller: TheCaller, api: TheApi) -> CallView:

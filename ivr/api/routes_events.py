@@ -12,8 +12,9 @@ from ivr.api.access import Api, TheApi, audience_of
 from ivr.api.auth import AgentCaller, Caller
 from ivr.api.errors import ApiError
 from ivr.api.problems import of_error
-from ivr.api.sight import Audience, agent_seen, calls_seen, queue_seen
+from ivr.api.sight import Audience, agent_seen, queue_seen
 from ivr.api.stream import SESSION_OVER, TRY_AGAIN_LATER, Snapshot, Subscription
+from ivr.listing import CallQuery
 
 SNAPSHOT_CALLS = 100
 CLOSE_TIMEOUT_S = 5.0
@@ -57,7 +58,7 @@ async def _first(api: Api, audience: Audience, subscription: Subscription) -> Se
     state = Snapshot(
         agents=[agent_seen(view, audience) for view in await api.node.agents()],
         queues=[queue_seen(view, audience) for view in await api.node.queues()],
-        calls=calls_seen(await api.node.calls(SNAPSHOT_CALLS), audience),
+        calls=await api.node.calls(CallQuery(limit=SNAPSHOT_CALLS, agent=audience)),
     )
     return [api.stream.snapshot(subscription.seq, state)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -42,11 +42,6 @@ def agent_seen(view: AgentView, audience: Audience) -> AgentView:
 def queue_seen(view: QueueView, audience: Audience) -> QueueView:
     """A queue; agents get its numbers and not the calls in it."""
     return view if audience is None or not view.calls else view.model_copy(update={"calls": ()})
-
-
-def calls_seen(calls: Iterable[CallSummary], audience: Audience) -> list[CallSummary]:
-    """All calls for the operator, those that it took for an agent."""
-    return [call for call in calls if audience is None or call.agent == audience]
 
 
 def agent_event(view: AgentView) -> ByAudience:

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 
 import structlog
@@ -20,137 +19,37 @@ from ivr.api.app import create_api
 from ivr.api.auth import Sessions
 from ivr.api.errors import Conflict, NotFound, Refused
 from ivr.api.fake_flows import FLOW, FakePictures
-from ivr.api.fake_state import MATCH, QUEUE, SALESFORCE, FakeCall, FakeState
+from ivr.api.fake_script import FakeScript
+from ivr.api.fake_state import QUEUE
 from ivr.api.models import (
     AgentStatus,
     AgentView,
     CallStage,
     CallSummary,
     CallView,
-    MatchView,
     NodeView,
     NoteView,
     OutboxView,
     PopOutcome,
-    QueuedCall,
     QueueView,
-    ScreenPopView,
     TrunkView,
 )
 from ivr.api.server import ApiServer
 from ivr.api.stream import EventHub
 from ivr.clock import Clock, SystemClock
 from ivr.ids import AgentId, CallId, QueueName
+from ivr.listing import CallQuery, Place, select
 
-WRAP_UP_S = 60.0
 OPERATOR_TOKEN = "operator"  # noqa: S105 - of the fake only
 
 
-class FakeNode(FakeState):
+class FakeNode(FakeScript):
     """Implements `NodeApi`; tests and hands script it with `ring`, `connect`, `pop`, `hold`, `end` ..."""
 
     @cached_property
     def pictures(self) -> FakePictures:
         """The one flow as pictures."""
         return FakePictures(self)
-
-    # The script: what telephones and flows would do.
-
-    async def arrive(self, call_id: str | None = None, number: str = "+1 415 555 0199") -> CallId:
-        """A call comes in and is in its treatment."""
-        call = CallId(call_id or f"call-{next(self._numbers)}")
-        now = self.clock.now()
-        summary = CallSummary(
-            call_id=call,
-            stage=CallStage.TREATMENT,
-            entry_point="Support",
-            started_at=now,
-            ended_at=None,
-            number=number,
-            match="one",
-            queue=None,
-            agent=None,
-            ending=None,
-        )
-        self._calls[call] = FakeCall(summary=summary, note=NoteView(text="", revision=0, saved_at=None))
-        self._happened(call, "sip", "incoming")
-        self.hub.call_changed(summary)
-        return call
-
-    async def enqueue(self, call_id: CallId, priority: int = 5) -> None:
-        """The call takes a place in the queue."""
-        place = QueuedCall(
-            call_id=call_id,
-            position=len(self._waiting) + 1,
-            priority=priority,
-            reasons=("open case, priority High",),
-            waiting_s=0.0,
-        )
-        self._waiting.append(place)
-        self._change_call(call_id, stage=CallStage.QUEUED, queue=QUEUE)
-        self._queue_changed()
-
-    async def ring(self, agent: str, call_id: str | None = None, match: MatchView = MATCH) -> CallId:
-        """A call (a new one unless named) rings at an agent who is ready."""
-        agent_id = AgentId(agent)
-        if self._agents[agent_id].status is not AgentStatus.READY:
-            raise Refused(f"{agent} is not ready")
-        call = CallId(call_id) if call_id and CallId(call_id) in self._calls else await self.arrive(call_id)
-        self._leave_queue(call)
-        self._change_call(call, stage=CallStage.OFFERED, queue=QUEUE, agent=agent_id)
-        self._change_agent(agent_id, status=AgentStatus.RINGING, call=self._agent_call(call, match))
-        return call
-
-    async def connect(self, call_id: CallId) -> None:
-        """The agent answers."""
-        now = self.clock.now()
-        self._stage(call_id, CallStage.CONNECTED, status=AgentStatus.TALKING, answered_at=now)
-
-    async def decline(self, call_id: CallId) -> None:
-        """The agent does not answer: the call goes back to the queue, the agent is not ready."""
-        agent_id = self._holder(call_id)
-        self._change_agent(agent_id, status=AgentStatus.NOT_READY, reason="no answer", call=None)
-        self._change_call(call_id, agent=None)
-        await self.enqueue(call_id)
-
-    async def set_match(self, call_id: CallId, match: MatchView) -> None:
-        """A late look-up reaches the agent's desktop."""
-        self._change_held(call_id, match=match)
-
-    async def pop(self, call_id: CallId, url: str | None = None, label: str = "Account") -> str:
-        """The flow opens a page on the agent's desktop; returns the pop's id."""
-        agent_id = self._holder(call_id)
-        pop_id = f"pop-{next(self._numbers)}"
-        page = url or f"{SALESFORCE}/Account/001000000000001AAA/view"
-        pop = ScreenPopView(id=pop_id, url=page, label=label, outcome=PopOutcome.PENDING)
-        self._calls[call_id].pops[pop_id] = pop
-        self._change_held(call_id, screen_pop=pop)
-        self.hub.screen_pop(agent_id, call_id, pop)
-        return pop_id
-
-    async def hold(self, call_id: CallId) -> None:
-        """The agent holds the caller."""
-        self._stage(call_id, CallStage.ON_HOLD)
-
-    async def resume(self, call_id: CallId) -> None:
-        """The agent speaks to the caller again."""
-        self._stage(call_id, CallStage.CONNECTED)
-
-    async def end(self, call_id: CallId, ending: str = "caller_hung_up") -> None:
-        """Somebody hangs up: an answered call goes to wrap-up, any other is over."""
-        summary = self._calls[call_id].summary
-        self._leave_queue(call_id)
-        holder = self._held_by(call_id)
-        if holder is None or self._agents[holder].status is not AgentStatus.TALKING:
-            if holder is not None:
-                self._change_agent(holder, status=AgentStatus.READY, call=None)
-            self._change_call(call_id, stage=CallStage.ENDED, ended_at=self.clock.now(), ending=ending)
-            return
-        self._change_call(call_id, ended_at=self.clock.now(), ending=summary.ending or ending)
-        until = self.clock.now() + timedelta(seconds=WRAP_UP_S)
-        self._stage(call_id, CallStage.WRAP_UP, status=AgentStatus.WRAP_UP, wrap_up_ends_at=until)
-
-    # NodeApi
 
     async def node(self) -> NodeView:
         """The node at a glance."""
@@ -168,9 +67,11 @@ class FakeNode(FakeState):
             outbox_depth=len(self.outbox_views),
         )
 
-    async def calls(self, limit: int) -> list[CallSummary]:
+    async def calls(self, query: CallQuery) -> list[CallSummary]:
         """Newest first."""
-        return [call.summary for call in reversed(self._calls.values())][:limit]
+        last = self._known(query.before).summary if query.before else None
+        place = Place(started_at=last.started_at, call_id=last.call_id) if last else None
+        return select([call.summary for call in self._calls.values()], query, place)
 
     async def call(self, call_id: CallId) -> CallView | None:
         """One call."""

@@ -101,6 +101,7 @@ def _context(flow: Flow, config: Path | None) -> CheckContext:
     return CheckContext(
         queues=outline.queues,
         connectors=outline.connectors,
+        agents=outline.agents,
         sounds=_sounds(outline.sounds_dir),
         prompts=(_catalogue(outline.prompts_dir / f"{outline.language}.yaml"),),
     )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from ivr.app import Running
     from ivr.config import Config
+    from ivr.serving import Running
 
 
 def add_to(app: typer.Typer) -> None:
@@ -62,7 +62,7 @@ def serve(
 async def _serve(config: Config, *, desktop: bool, lifeline: bool, read: Callable[[], Config]) -> None:
     import asyncio
 
-    from ivr import app
+    from ivr import serving
 
     parent = _Parent(asyncio.get_running_loop())
     if lifeline:
@@ -72,7 +72,7 @@ async def _serve(config: Config, *, desktop: bool, lifeline: bool, read: Callabl
         say(f"ready sip={running.sip} api={running.api_url} desktop={running.desktop_url or 'none'}")
         parent.node_runs(running)
 
-    await app.serve(config, on_ready=on_ready, desktop=desktop, read=read)
+    await serving.serve(config, on_ready=on_ready, desktop=desktop, read=read)
 
 
 class _Parent:

@@ -37,6 +37,7 @@ class Outline:
     desktop: HostPort
     queues: frozenset[str]
     connectors: frozenset[str]
+    agents: frozenset[str]
     language: str
     prompts_dir: Path
     sounds_dir: Path | None
@@ -75,6 +76,7 @@ def _outline(data: object, folder: Path) -> Outline:
         desktop=config.desktop.listen,
         queues=_names(given.get("queues")),
         connectors=_names(given.get("connectors")),
+        agents=_agents(given.get("agents")),
         language=config.language,
         prompts_dir=config.prompts_dir,
         sounds_dir=config.sounds_dir,
@@ -83,6 +85,19 @@ def _outline(data: object, folder: Path) -> Outline:
 
 def _names(section: object) -> frozenset[str]:
     return frozenset(section) if isinstance(section, dict) else frozenset()
+
+
+def _agents(section: object) -> frozenset[str]:
+    """Everything that agents are called by."""
+    agents = section if isinstance(section, dict) else {}
+    called = [
+        agent[key]
+        for agent in agents.values()
+        if isinstance(agent, dict)
+        for key in ("name", "email")
+        if isinstance(agent.get(key), str)
+    ]
+    return frozenset((*agents, *called))
 
 
 def _must_exist(path: Path) -> None:

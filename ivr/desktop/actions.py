@@ -65,7 +65,7 @@ class Actions:
     async def sign_out(self) -> None:
         """Leave, but not with unsaved notes, unless the agent insists."""
         card = self._hub.view().card
-        saved = await self._hub.settle_notes(card.call_id) if card else True
+        saved = await self._hub.notes.settle(card.call_id) if card else True
         if not saved or self._hub.view().leftovers:
             self._ask_before_leaving()
             return
@@ -77,33 +77,39 @@ class Actions:
 
     def notes_left(self, call_id: str) -> None:
         """The notes lost the focus."""
-        self._hub.hurry(call_id)
+        self._hub.notes.hurry(call_id)
 
     def resolve(self, call_id: str, how: str) -> None:
         """Settle a conflict: "both", "mine" or "theirs"."""
-        self._hub.resolve(call_id, RESOLUTIONS[how])
+        self._hub.notes.resolve(call_id, RESOLUTIONS[how])
 
     def discard(self, call_id: str) -> None:
         """Drop the unsaved notes of an earlier call."""
-        self._hub.discard(call_id)
+        self._hub.notes.discard(call_id)
 
     def pop_opened(self, call_id: str, pop_id: str) -> None:
         """The agent opened the page by hand."""
-        self._hub.settle_pop(call_id, pop_id, PopOutcome.OPENED)
+        self._hub.pops.settle(call_id, pop_id, PopOutcome.OPENED)
 
     def tell_browser(self, code: str) -> None:
         """Run a script in this tab and expect no answer."""
         self._client.run_javascript(code)
 
-    async def restore_notes(self, call_id: str) -> None:
-        """Take up text that this tab kept from before a reload."""
+    @property
+    def connected(self) -> bool:
+        """Whether the tab's connection stands; a page is drawn before it does."""
+        return self._client.has_socket_connection
+
+    async def restore_notes(self, call_id: str) -> bool:
+        """Take up text that this tab kept from before a reload; False when the tab did not answer."""
         try:
             kept = await self._client.run_javascript(browser.pending(call_id), timeout=STORAGE_TIMEOUT_S)
         except TimeoutError:
-            return
+            return False
         found = browser.parse_pending(kept)
         if found is not None:
-            self._hub.restore(call_id, *found)
+            self._hub.notes.restore(call_id, *found)
+        return True
 
     async def _go(self) -> None:
         self.tell_browser(browser.forget())

@@ -16,6 +16,7 @@ from nicegui import Client, app, ui
 from ivr.api.client import ApiClient
 from ivr.clock import Clock, SystemClock
 from ivr.desktop import browser, story, style
+from ivr.desktop.calls_page import CallsPage
 from ivr.desktop.flow_pages import CallPage, FlowsPage
 from ivr.desktop.headers import SecurityHeaders
 from ivr.desktop.hub import Hub
@@ -65,6 +66,7 @@ def create_desktop(connect: Connect, clock: Clock) -> FastAPI:
     ui.page("/")(desk.page)
     ui.page("/flows")(desk.flows_page)
     ui.page("/flows/{name}")(desk.flow_page)
+    ui.page("/calls")(desk.calls_page)
     ui.page("/calls/{call_id}")(desk.call_page)
     ui.run_with(
         web,
@@ -118,6 +120,11 @@ class _Desk:
         """`/flows/NAME`: a flow with the calls on it now."""
         if (hub := self._hub(client, story.flow_page(name))) is not None:
             FlowsPage(hub=hub, client=client, name=name)
+
+    async def calls_page(self, client: Client) -> None:
+        """`/calls`: the calls that the agent took."""
+        if (hub := self._hub(client, "/calls")) is not None:
+            CallsPage(hub=hub, client=client)
 
     async def call_page(self, client: Client, call_id: str) -> None:
         """`/calls/ID`: what became of a call."""

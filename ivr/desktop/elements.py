@@ -5,11 +5,12 @@ All customer data goes through `Text` or a Quasar property, both of which are te
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
+from nicegui.events import GenericEventArguments
 
 from ivr.desktop.card import Labelled
 
@@ -51,6 +52,27 @@ def link(text: str, url: str | None, classes: str = "", testid: str = "") -> ui.
     element.props["target"] = "_blank"
     element.props["rel"] = "noopener noreferrer"
     return element
+
+
+def here(text: str, path: str, testid: str = "") -> None:
+    """A link within the desktop, in this tab."""
+    element = link(text, path, testid=testid)
+    element.props(remove="target rel")
+
+
+def on_submit(form: ui.element, submitted: Callable[[Mapping[str, str]], Awaitable[None]]) -> None:
+    """Hand over the named fields of a form as they stand in the browser when it is sent.
+
+    The values travel with the event: what is typed before the page has its connection is reported to the
+    server afterwards in any order, and the form may well be there before the last of its fields."""
+
+    async def sent(event: GenericEventArguments) -> None:
+        fields = event.args if isinstance(event.args, dict) else {}
+        await submitted({name: value for name, value in fields.items() if isinstance(value, str)})
+
+    form.on(
+        "submit.prevent", sent, js_handler="(event) => emit(Object.fromEntries(new FormData(event.target)))"
+    )
 
 
 class Part(Generic[Value]):

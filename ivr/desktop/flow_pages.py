@@ -7,17 +7,16 @@ fetches nothing for it, whatever the names in a flow are.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
 
-from nicegui import Client, ui
+from nicegui import Client
 
-from ivr.api.errors import ApiError, NodeUnreachable, NotSignedIn
+from ivr.api.errors import ApiError
 from ivr.api.models import FlowView
-from ivr.desktop.elements import Part, Text, box, link, show_text
-from ivr.desktop.hub import Hub, may_pass, token_is_over
+from ivr.desktop.elements import Part, Text, box, here
+from ivr.desktop.hub import Hub
+from ivr.desktop.refusals import may_pass
 from ivr.desktop.story import Fact, Moment, Story, build_story, flow_page
-
-REFRESH_S = 3.0
+from ivr.desktop.watching import WatchingPage
 
 
 class Picture:
@@ -40,53 +39,11 @@ class Picture:
         self._image.update()
 
 
-class _Watching:
-    """A page that asks the node again every few seconds for as long as it is open and signed in."""
-
-    def __init__(self, hub: Hub, client: Client, heading: str) -> None:
-        self._hub = hub
-        self._client = client
-        self._detach = hub.attach(self._leave_if_closed)
-        client.on_delete(self._detach)
-        ui.page_title(f"{heading} · Agent desktop")
-        with box("header", "bar"):
-            Text("h1", heading, testid="heading")
-            self.bar = box("nav", "row", label="Flows")
-        self._problem = Text("div", "", "banner tone-warn", "problem").props("role=status")
-        self._problem.set_visibility(False)
-
-    def watch(self, look: Callable[[], Awaitable[None]]) -> ui.timer:
-        """Look now and again and again; a refusal is shown and what was seen stays."""
-
-        async def again() -> None:
-            if self._client.is_deleted or self._hub.closed:
-                return
-            problem = ""
-            try:
-                if self._hub.stopped:
-                    # Somebody else has signed in at this browser; the client of this page is closed.
-                    raise NotSignedIn("Your sign-in has ended. Load the page again.")
-                await look()
-            except NodeUnreachable:
-                problem = "The node is not reachable; this page may be old."
-            except ApiError as exc:
-                problem = "Your sign-in has ended. Sign in again." if token_is_over(exc) else exc.detail
-            show_text(self._problem, problem)
-            self._problem.set_visibility(bool(problem))
-
-        return ui.timer(REFRESH_S, again)
-
-    def _leave_if_closed(self) -> None:
-        if self._hub.closed:
-            self._detach()
-            self._client.open("/")
-
-
-class FlowsPage(_Watching):
+class FlowsPage(WatchingPage):
     """`/flows` and `/flows/NAME`: the flows in use, and one of them with the calls on it now."""
 
     def __init__(self, *, hub: Hub, client: Client, name: str | None) -> None:
-        super().__init__(hub, client, name or "Flows")
+        super().__init__(hub, client, name or "Flows", bar_label="Flows")
         self._name = name
         with self.bar:
             self._list: Part[tuple[FlowView, ...]] = Part(box("div", "row", "flows"), _draw_flows)
@@ -95,16 +52,16 @@ class FlowsPage(_Watching):
         self.watch(self._look)
 
     async def _look(self) -> None:
-        self._list.show(tuple(await self._hub.reader.flows()))
+        self._list.show(tuple(await self.hub.reader.flows()))
         if self._name is not None and self._picture is not None:
-            self._picture.show(await self._hub.reader.flow_picture(self._name))
+            self._picture.show(await self.hub.reader.flow_picture(self._name))
 
 
-class CallPage(_Watching):
+class CallPage(WatchingPage):
     """`/calls/ID`: what became of a call."""
 
     def __init__(self, *, hub: Hub, client: Client, call_id: str) -> None:
-        super().__init__(hub, client, "How this call went")
+        super().__init__(hub, client, "How this call went", bar_label="Flow")
         self._call_id = call_id
         with self.bar:
             self._flow: Part[str] = Part(box("div"), _draw_flow_link)
@@ -115,12 +72,12 @@ class CallPage(_Watching):
         self._timer = self.watch(self._look)
 
     async def _look(self) -> None:
-        story = build_story(await self._hub.reader.call(self._call_id))
+        story = build_story(await self.hub.reader.call(self._call_id))
         self._facts.show(story.facts)
         self._flow.show(story.flow or None)
         self._moments.show(story)
         try:
-            self._picture.show(await self._hub.reader.call_picture(self._call_id))
+            self._picture.show(await self.hub.reader.call_picture(self._call_id))
         except ApiError as exc:
             if story.over and not may_pass(exc):
                 self._timer.deactivate()
@@ -132,19 +89,13 @@ class CallPage(_Watching):
 def _draw_flows(flows: tuple[FlowView, ...]) -> None:
     for flow in flows:
         with box("span", "row", "flow"):
-            _here(flow.name, flow_page(flow.name))
+            here(flow.name, flow_page(flow.name))
             calls = "1 call" if flow.calls == 1 else f"{flow.calls} calls"
             Text("span", f"{flow.version} · {calls} now", "soft num")
 
 
 def _draw_flow_link(name: str) -> None:
-    _here(f"All calls in {name} now", flow_page(name), "flow-link")
-
-
-def _here(text: str, path: str, testid: str = "") -> None:
-    """A link within the desktop, in this tab."""
-    element = link(text, path, testid=testid)
-    element.props(remove="target rel")
+    here(f"All calls in {name} now", flow_page(name), "flow-link")
 
 
 def _draw_facts(facts: tuple[Fact, ...]) -> None:

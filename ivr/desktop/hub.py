@@ -1,7 +1,8 @@
 """One signed-in agent of one browser: mirror, notes and screen pops, shared by that browser's tabs.
 
-Three loops run for as long as the agent is signed in: one follows the event stream, one saves notes, one
-tells the node of screen pops. Each tries again after a fault; what is unsaved or untold waits here.
+Three loops run for as long as the agent is signed in: one follows the event stream, one saves notes
+(`NoteKeeper`), one tells the node of screen pops (`PopTeller`). Each tries again after a fault; what is
+unsaved or untold waits here.
 """
 
 from __future__ import annotations
@@ -9,25 +10,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from functools import partial
 
 import structlog
 
-from ivr.api.errors import ApiError, ApiRefused, Conflict, NodeUnreachable
-from ivr.api.models import AgentStatus, PopOutcome, SaveNote, StreamEvent
+from ivr.api.errors import ApiError, NodeUnreachable
+from ivr.api.models import AgentStatus, StreamEvent
 from ivr.clock import Clock
 from ivr.desktop import mirror as mirrors
-from ivr.desktop import notes
 from ivr.desktop.mirror import Link, Mirror
-from ivr.desktop.notebook import Notebook
-from ivr.desktop.notes import Draft
-from ivr.desktop.pops import Ack, PopBook
+from ivr.desktop.note_keeper import NoteKeeper
+from ivr.desktop.pop_teller import PopTeller
+from ivr.desktop.pops import PopBook
 from ivr.desktop.ports import NodeClient, NodeReader
+from ivr.desktop.refusals import token_is_over
 from ivr.desktop.view import DesktopView, build
 
 RETRY_S = (0.5, 1.0, 2.0, 4.0)
-ACK_RETRY_S = 2.0
-SETTLE_TIMEOUT_S = 4.0
 LAST_SECONDS_S = 5.0
 """This close to the end of wrap-up, typing is saved without waiting for a pause."""
 
@@ -36,7 +34,7 @@ log = structlog.get_logger()
 
 
 class Hub:
-    """Mirror and drafts of one agent, and the verbs of the desktop. Verbs raise `ApiError`."""
+    """Mirror, notes and pops of one agent, and the verbs of the desktop. Verbs raise `ApiError`."""
 
     def __init__(self, *, client: NodeClient, agent_id: str, clock: Clock, pops: PopBook) -> None:
         self.agent_id = agent_id
@@ -44,22 +42,18 @@ class Hub:
         self.stopped = False
         self._client = client
         self._clock = clock
-        self._pops = pops
         self._mirror = Mirror(agent_id=agent_id)
-        self._notebook = Notebook()
-        self._acks: dict[str, Ack] = {}
         self._failures = 0
         self._listeners: set[Listener] = set()
-        self._notes_changed = asyncio.Event()
-        self._notes_settled = asyncio.Event()
-        self._acks_changed = asyncio.Event()
         self._renewed = asyncio.Event()
+        self.notes = NoteKeeper(client, clock, changed=self._changed, paused=self._expired)
+        self.pops = PopTeller(client, pops, changed=self._changed, paused=self._expired)
 
     # For the tabs
 
     def view(self) -> DesktopView:
         """What to show now."""
-        return build(self._mirror, self._notebook, self._pops, self._clock.now())
+        return build(self._mirror, self.notes.book, self.pops.book, self._clock.now())
 
     def attach(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` on every change until the returned function is called."""
@@ -90,7 +84,7 @@ class Hub:
 
     async def finish_wrap_up(self, call_id: str) -> bool:
         """Save what is typed, then end wrap-up; False when the notes could not be saved."""
-        if not await self.settle_notes(call_id):
+        if not await self.notes.settle(call_id):
             return False
         await self._client.end_wrap_up(call_id)
         return True
@@ -108,69 +102,11 @@ class Hub:
         finally:
             self._changed()
 
-    # Notes
-
     def typed(self, call_id: str, text: str) -> None:
-        """The agent typed in one of the tabs."""
-        now = self._clock.monotonic()
-        self._notebook.change(call_id, lambda draft: notes.edited(draft, text, now))
+        """The agent typed in one of the tabs; near the end of wrap-up it is saved without waiting."""
+        self.notes.typed(call_id, text)
         if self._wrap_up_is_ending():
-            self.hurry(call_id)
-        self._note_changed()
-
-    def hurry(self, call_id: str) -> None:
-        """Save without waiting: the field lost its focus, or the page is left."""
-        now = self._clock.monotonic()
-        self._notebook.change(call_id, lambda draft: notes.hurried(draft, now))
-        self._note_changed()
-
-    def restore(self, call_id: str, text: str, revision: int) -> None:
-        """A tab was reloaded with text that the node never got."""
-        now = self._clock.monotonic()
-        self._notebook.change(call_id, lambda draft: notes.restored(draft, text, revision, now))
-        self._note_changed()
-
-    def resolve(self, call_id: str, how: Callable[[Draft, float], Draft]) -> None:
-        """Settle a conflict in the way the agent chose."""
-        now = self._clock.monotonic()
-        self._notebook.change(call_id, lambda draft: how(draft, now))
-        self._note_changed()
-
-    def discard(self, call_id: str) -> None:
-        """Drop the unsaved notes of an earlier call."""
-        self._notebook.discard(call_id)
-        self._note_changed()
-
-    async def settle_notes(self, call_id: str) -> bool:
-        """Save now and wait for the answer; True when nothing is left unsaved."""
-        self.hurry(call_id)
-        try:
-            async with asyncio.timeout(SETTLE_TIMEOUT_S):
-                while not self._notebook.settled(call_id):
-                    self._notes_settled.clear()
-                    await self._notes_settled.wait()
-        except TimeoutError:
-            return False
-        draft = self._notebook.drafts.get(call_id)
-        return draft is None or not draft.unsaved
-
-    # Screen pops
-
-    def claim_pop(self, pop_id: str) -> bool:
-        """True for the one tab that is to open the page."""
-        return self._pops.claim(pop_id)
-
-    def release_pop(self, pop_id: str) -> None:
-        """The tab that claimed it is gone and opened nothing: another may."""
-        self._pops.release(pop_id)
-        self._changed()
-
-    def settle_pop(self, call_id: str, pop_id: str, outcome: PopOutcome) -> None:
-        """What became of a pop; told to the node once."""
-        if self._pops.settle(pop_id, outcome):
-            self._acks[pop_id] = Ack(call_id=call_id, pop_id=pop_id, outcome=outcome)
-            self._acks_changed.set()
-        self._changed()
+            self.notes.hurry(call_id)
 
     # Loops
 
@@ -178,7 +114,7 @@ class Hub:
         """Until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                for loop in (self._follow, self._save_notes, self._send_acks):
+                for loop in (self._follow, self.notes.save_notes, self.pops.send_acks):
                     group.create_task(self._forever(loop))
         finally:
             self.stopped = True
@@ -229,17 +165,14 @@ class Hub:
         """The node is there: what waited for it goes now."""
         self._failures = 0
         self._mirror = mirrors.with_link(self._mirror, Link.UP)
-        now = self._clock.monotonic()
-        for call_id in tuple(self._notebook.drafts):
-            self._notebook.change(call_id, lambda draft: notes.hurried(draft, now))
-        self._acks_changed.set()
-        self._notes_changed.set()
+        self.notes.wake()
+        self.pops.wake()
         self._follow_call()
 
     def _follow_call(self) -> None:
         me = self._mirror.me
         if me is not None:
-            self._notebook.follow(me.call, self._clock.monotonic())
+            self.notes.follow(me.call)
         self._changed()
 
     def _lost(self, link: Link) -> None:
@@ -260,70 +193,8 @@ class Hub:
         except TimeoutError:
             return
 
-    async def _save_notes(self) -> None:
-        while True:
-            self._notes_changed.clear()
-            taken = None if self._expired else self._notebook.take(self._clock.monotonic())
-            if taken is not None:
-                await self._save(*taken)
-                continue
-            await self._wait_for_notes()
-
-    async def _wait_for_notes(self) -> None:
-        due = None if self._expired else self._notebook.next_due()
-        wait_s = None if due is None else max(0.0, due - self._clock.monotonic())
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._notes_changed.wait()
-        except TimeoutError:
-            return
-
-    async def _save(self, call_id: str, save: SaveNote) -> None:
-        answer: Callable[[Draft], Draft] = partial(notes.unreachable, now=self._clock.monotonic())
-        try:
-            answer = await self._try_save(call_id, save)
-        finally:
-            self._notebook.change(call_id, answer)
-            self._note_changed()
-
-    async def _try_save(self, call_id: str, save: SaveNote) -> Callable[[Draft], Draft]:
-        """The step that the node's answer means for the draft."""
-        try:
-            note = await self._client.save_note(call_id, save.text, save.revision)
-        except Conflict as exc:
-            if exc.current is None:
-                return partial(notes.refused, why=exc.detail)
-            return partial(notes.conflict, sent=save, current=exc.current, now=self._clock.monotonic())
-        except ApiError as exc:
-            if may_pass(exc):
-                return partial(notes.unreachable, now=self._clock.monotonic())
-            return partial(notes.refused, why=exc.detail)
-        return partial(notes.saved, note=note, now=self._clock.monotonic())
-
-    async def _send_acks(self) -> None:
-        while True:
-            self._acks_changed.clear()
-            for ack in () if self._expired else tuple(self._acks.values()):
-                await self._send_ack(ack)
-            try:
-                async with asyncio.timeout(ACK_RETRY_S if self._acks else None):
-                    await self._acks_changed.wait()
-            except TimeoutError:
-                continue
-
-    async def _send_ack(self, ack: Ack) -> None:
-        try:
-            await self._client.acknowledge_pop(ack.call_id, ack.pop_id, ack.outcome)
-        except ApiError as exc:
-            if may_pass(exc):
-                return
-            log.warning("desktop_pop_not_acknowledged", call_id=ack.call_id, why=type(exc).__name__)
-        if self._acks.get(ack.pop_id) == ack:
-            del self._acks[ack.pop_id]
-
     # Within
 
-    @property
     def _expired(self) -> bool:
         """Without a token there is no use in asking; `_back` wakes the loops."""
         return self._mirror.link is Link.EXPIRED
@@ -339,11 +210,6 @@ class Hub:
             return False
         return (call.wrap_up_ends_at - self._clock.now()).total_seconds() < LAST_SECONDS_S
 
-    def _note_changed(self) -> None:
-        self._notes_changed.set()
-        self._notes_settled.set()
-        self._changed()
-
     def _changed(self) -> None:
         for listener in tuple(self._listeners):
             try:
@@ -352,15 +218,3 @@ class Hub:
                 # One tab's fault is its own: the others and the loops go on.
                 log.exception("desktop_tab_failed")
                 self._listeners.discard(listener)
-
-
-def token_is_over(exc: ApiError) -> bool:
-    """Whether only signing in again helps."""
-    return isinstance(exc, ApiRefused) and exc.status == 401
-
-
-def may_pass(exc: ApiError) -> bool:
-    """Whether the same request may succeed later. The one place that decides on trying again."""
-    if isinstance(exc, ApiRefused):
-        return exc.status in (401, 429) or exc.status >= 500
-    return isinstance(exc, NodeUnreachable)

@@ -28,6 +28,9 @@ class NotesEditor:
         self._area.props("outlined maxlength=32000 aria-label=Notes data-testid=notes")
         self._area.on("update:model-value", js_handler=browser.on_typed(panel.call_id))
         self._area.on("blur", lambda: actions.notes_left(panel.call_id))
+        if not actions.connected:
+            # What is typed before the page has its connection arrives afterwards in any order.
+            self._area.props("readonly")
         with box("div", "row", "notes-state").props("role=status aria-live=polite") as state:
             self._state = Part(state, _draw_state)
         self._conflict = Part(box("div", "stack", "notes-conflict"), self._draw_conflict)
@@ -44,8 +47,8 @@ class NotesEditor:
 
     async def _take_up(self) -> None:
         """What this tab kept comes first: only then may it be told that all is saved, and forget."""
-        await self._actions.restore_notes(self.call_id)
-        self._took_up = True
+        self._took_up = await self._actions.restore_notes(self.call_id)
+        self._area.props(remove="readonly")
         self._tell_browser()
 
     def _tell_browser(self) -> None:

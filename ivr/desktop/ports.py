@@ -8,6 +8,7 @@ from typing import Protocol
 from ivr.api.models import (
     AgentStatus,
     AgentView,
+    CallSummary,
     CallView,
     FlowView,
     NoteView,
@@ -19,6 +20,12 @@ from ivr.api.models import (
 
 class NodeReader(Protocol):
     """What the pages of flows and calls ask for. All raise `ApiError`."""
+
+    async def calls(
+        self, limit: int = 100, *, before: str | None = None, text: str = "", ending: str | None = None
+    ) -> list[CallSummary]:
+        """The agent's newest calls; those older than the call `before`, with `text`, that ended so."""
+        ...
 
     async def call(self, call_id: str) -> CallView:
         """One call in full."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from nicegui import ui
 
 from ivr.api.errors import ApiError, ApiRefused, NodeUnreachable
-from ivr.desktop.elements import Text, box, show_text
+from ivr.desktop.elements import Text, box, on_submit, show_text
 
 TrySignIn = Callable[[str, str], Awaitable[None]]
 
@@ -35,20 +35,21 @@ def draw_sign_in(try_sign_in: TrySignIn, then: str = "/") -> None:
         Text("h1", "Agent desktop")
         Text("p", "Sign in to take calls.", "soft")
         with box("form", testid="sign-in-form") as form:
-            agent = ui.input("Agent").props(
-                "outlined autofocus autocomplete=username maxlength=64 data-testid=sign-in-agent"
+            ui.input("Agent").props(
+                "outlined autofocus name=agent autocomplete=username maxlength=64 data-testid=sign-in-agent"
             )
             password = ui.input("Password", password=True).props(
-                "outlined autocomplete=current-password maxlength=256 data-testid=sign-in-password"
+                "outlined name=password autocomplete=current-password maxlength=256"
+                " data-testid=sign-in-password"
             )
             error = Text("div", "", "note-line tone-bad", "sign-in-error").props("role=alert")
             error.set_visibility(False)
             button = ui.button("Sign in", color=None).classes("btn-main")
             button.props("type=submit unelevated data-testid=sign-in")
 
-    async def submit() -> None:
+    async def submit(fields: Mapping[str, str]) -> None:
         error.set_visibility(False)
-        given, secret = (agent.value or "").strip(), password.value or ""
+        given, secret = fields.get("agent", "").strip(), fields.get("password", "")
         if not given or not secret:
             _fail(error, "Enter your agent name and password.")
             return
@@ -63,7 +64,7 @@ def draw_sign_in(try_sign_in: TrySignIn, then: str = "/") -> None:
             button.props(remove="loading")
         ui.navigate.to(then)
 
-    form.on("submit.prevent", submit)
+    on_submit(form, submit)
 
 
 def _fail(error: Text, problem: str) -> None:

@@ -70,6 +70,7 @@ h2 { font-size: 13px; line-height: 1.4; font-weight: 650; color: var(--soft); }
 .cases td.tight { white-space: nowrap; }
 .cases td.subject { width: 55%; }
 
+.search { width: 260px; }
 .moments td { font-size: 13px; }
 .picture { overflow: auto; } .picture img { display: block; max-width: none; }
 .plain-list { margin: 0; padding: 0; list-style: none; display: flex; flex-direction: column; gap: 6px; }
@@ -103,6 +104,9 @@ h2 { font-size: 13px; line-height: 1.4; font-weight: 650; color: var(--soft); }
   .cases td { border: 0; padding: 0; } .cases td.subject { grid-column: 1 / -1; grid-row: 2;
     width: auto; }
   .cases td.status { text-align: right; }
+  .calls tr { grid-template-columns: minmax(0, 1fr) max-content; }
+  .calls td:nth-child(6) { order: 1; } .calls td:nth-child(2) { order: 2; }
+  .calls td:nth-child(5) { order: 3; } .calls td:nth-child(n + 3):nth-child(-n + 4) { order: 4; }
 }
 @media (prefers-reduced-motion: no-preference) {
   .call.ringing { animation: ring 1.6s ease-in-out infinite; }

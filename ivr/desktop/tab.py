@@ -78,10 +78,10 @@ class Tab:
 
     def _open_once(self, pop: PopPanel) -> None:
         """Open the page if no other tab is doing so; the browser decides whether it may."""
-        if not self._client.has_socket_connection or not self._hub.claim_pop(pop.pop_id):
+        if not self._client.has_socket_connection or not self._hub.pops.claim(pop.pop_id):
             return
         if pop.url is None:
-            self._hub.settle_pop(pop.call_id, pop.pop_id, PopOutcome.FAILED)
+            self._hub.pops.settle(pop.call_id, pop.pop_id, PopOutcome.FAILED)
             return
         background_tasks.create(self._open(pop, pop.url), name=f"pop {pop.pop_id}")
 
@@ -91,7 +91,7 @@ class Tab:
         except TimeoutError:
             answer = "failed"
         if answer is None:
-            self._hub.release_pop(pop.pop_id)
+            self._hub.pops.release(pop.pop_id)
             return
         outcome = browser.parse_opened(answer)
-        self._hub.settle_pop(pop.call_id, pop.pop_id, outcome)
+        self._hub.pops.settle(pop.call_id, pop.pop_id, outcome)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nicegui import ui
 
 from ivr.desktop.actions import Actions
 from ivr.desktop.card import Labelled
-from ivr.desktop.elements import Part, Text, box, chip, link, show_text
+from ivr.desktop.elements import Part, Text, box, chip, link, on_submit, show_text
 from ivr.desktop.view import DesktopView, Header, QueueRow
 from ivr.desktop.words import NOT_READY_REASONS
 
@@ -21,6 +23,7 @@ class TopBar:
                 with box("span", testid="status").props("role=status") as status:
                     self._status = Part(status, chip)
                 self._time = Text("span", "", "soft num", "time-in-state")
+                link("Calls", "/calls", testid="calls-link")
                 link("Flows", "/flows", testid="flows-link")
             with box("div", "acts"):
                 self._ready = ui.button("Ready", on_click=actions.ready, color=None).classes("btn-good")
@@ -86,16 +89,17 @@ class Banners:
 
     def _draw_sign_in_again(self) -> None:
         with box("form", "row") as form:
-            password = ui.input("Password", password=True)
-            password.props("outlined dense autocomplete=current-password data-testid=again-password")
+            ui.input("Password", password=True).props(
+                "outlined dense name=password autocomplete=current-password data-testid=again-password"
+            )
             ui.button("Sign in again", color=None).classes("btn-main").props(
                 "type=submit unelevated data-testid=again"
             )
 
-        async def submit() -> None:
-            await self._actions.sign_in_again(password.value or "")
+        async def submit(fields: Mapping[str, str]) -> None:
+            await self._actions.sign_in_again(fields.get("password", ""))
 
-        form.on("submit.prevent", submit)
+        on_submit(form, submit)
 
     def _draw_missed(self, _: bool) -> None:
         with box("div", "banner tone-warn"):

@@ -158,6 +158,12 @@ async def depth(conn: AsyncConnection) -> int:
     return (await conn.execute(query)).scalar_one()
 
 
+async def dead(conn: AsyncConnection) -> int:
+    """How many rows were given up and wait for somebody to retry them."""
+    query = select(func.count()).select_from(outbox).where(outbox.c.state == OutboxState.DEAD)
+    return (await conn.execute(query)).scalar_one()
+
+
 async def _select(conn: AsyncConnection, ids: Sequence[int]) -> tuple[OutboxRow, ...]:
     query = select(*_COLUMNS).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)
     return tuple(_row(row) for row in (await conn.execute(query)).mappings())

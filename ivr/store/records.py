@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.ids import CallId
+from ivr.listing import CallQuery, Place, digits_of
 from ivr.store import outbox
 from ivr.store.operations import CloseRecord, OpenRecord, UpdateRecord
 from ivr.store.schema import calls, insert_new
 from ivr.store.values import CallFields, CallRecord, RecordState
+from media.sip.identity import Presentation
 
 
 async def open_record(conn: AsyncConnection, op: OpenRecord) -> None:
@@ -88,6 +90,42 @@ async def read_records(
     if state is not None:
         query = query.where(calls.c.state == state)
     return tuple(_record(row) for row in (await conn.execute(query)).mappings())
+
+
+async def read_listing(
+    conn: AsyncConnection, query: CallQuery, older_than: Place | None
+) -> tuple[CallRecord, ...]:
+    """The records that are asked for, the latest first."""
+    wanted = (
+        None if query.agent is None else calls.c.agent == query.agent,
+        None if query.ending is None else calls.c.ending == query.ending,
+        _has(query.text) if query.text else None,
+        _older(older_than) if older_than else None,
+    )
+    rows = (
+        select(calls)
+        .where(*(clause for clause in wanted if clause is not None))
+        .order_by(calls.c.started_at.desc(), calls.c.call_id.desc())
+        .limit(query.limit)
+    )
+    return tuple(_record(row) for row in (await conn.execute(rows)).mappings())
+
+
+def _has(text: str) -> ColumnElement[bool]:
+    """What `ivr.listing` means by text. A number that was withheld is not to be found by its digits."""
+    open_fields = (calls.c.queue, calls.c.entry_point, calls.c.agent, calls.c.call_id)
+    number = [calls.c.ani.icontains(text, autoescape=True)]
+    if digits := digits_of(text):
+        number.append(calls.c.ani.contains(digits, autoescape=True))
+    return or_(
+        *(field.icontains(text, autoescape=True) for field in open_fields),
+        and_(calls.c.presentation == Presentation.ALLOWED.value, or_(*number)),
+    )
+
+
+def _older(place: Place) -> ColumnElement[bool]:
+    at = calls.c.started_at
+    return or_(at < place.started_at, and_(at == place.started_at, calls.c.call_id < place.call_id))
 
 
 async def _close(conn: AsyncConnection, op: CloseRecord) -> bool:

@@ -15,6 +15,7 @@ from ivr.store.values import (
     CALL_TASK,
     CASE_COMMENT,
     CONTROL_LOST,
+    RECORD_CONNECTOR,
     TASK_PART,
     CommentRules,
     OutboxDraft,
@@ -24,7 +25,7 @@ from ivr.store.values import (
     WriteRules,
     call_marker,
 )
-from ivr.writes import Known, planned, task_links
+from ivr.writes import Known, planned, task_target
 
 
 async def recover(conn: AsyncConnection, boot_id: str, now: datetime, rules: CommentRules) -> Recovered:
@@ -72,25 +73,45 @@ async def _close(conn: AsyncConnection, row: RowMapping, now: datetime) -> None:
 
 
 async def _comment(conn: AsyncConnection, row: RowMapping, now: datetime, rules: CommentRules) -> int:
-    known = Known(case_id=row["case_id"], contact_id=row["contact_id"], account_id=row["account_id"])
-    answered = row["agent_answered_at"] is not None
-    if rules.writes is not None:
-        operations = planned(rules.writes, known, answered=answered)
-    else:
-        wanted = rules.answered if answered else rules.abandoned
-        operations = (CASE_COMMENT,) if wanted and known.case_id is not None else ()
     call_id = CallId(row["call_id"])
-    drafts = [_draft(operation, call_id, known, rules) for operation in operations]
+    drafts = _by_connector(row, rules) if rules.writes else _comment_only(row, rules)
     return await outbox_rows.insert(conn, call_id, drafts, now, hold=False)
 
 
-def _draft(operation: str, call_id: CallId, known: Known, rules: CommentRules) -> OutboxDraft:
-    target = {} if rules.connector is None else {"connector": rules.connector}
+def _comment_only(row: RowMapping, rules: CommentRules) -> list[OutboxDraft]:
+    wanted = rules.answered if _answered(row) else rules.abandoned
+    if not wanted or row["case_id"] is None:
+        return []
+    marker = call_marker(CallId(row["call_id"]))
+    return [OutboxDraft(operation=CASE_COMMENT, target={"case_id": row["case_id"]}, marker=marker)]
+
+
+def _by_connector(row: RowMapping, rules: CommentRules) -> list[OutboxDraft]:
+    """What the connector that knew the caller writes. One that is not configured any more has the usual rules:
+    its rows die where somebody sees them."""
+    connector = str(row["detail"].get(RECORD_CONNECTOR) or next(iter(rules.writes)))
+    writes = rules.writes.get(connector, WriteRules())
+    known = Known(case_id=row["case_id"], contact_id=row["contact_id"], account_id=row["account_id"])
+    return [
+        _draft(operation, CallId(row["call_id"]), connector, writes, known)
+        for operation in planned(writes, known, answered=_answered(row))
+    ]
+
+
+def _draft(
+    operation: str, call_id: CallId, connector: str, writes: WriteRules, known: Known
+) -> OutboxDraft:
+    target = {"connector": connector}
     if operation == CALL_TASK:
-        links = task_links(rules.writes or WriteRules(), known)
         return OutboxDraft(
-            operation=operation, target={**links, **target}, marker=call_marker(call_id, TASK_PART)
+            operation=operation,
+            target={**task_target(writes, known), **target},
+            marker=call_marker(call_id, TASK_PART),
         )
     return OutboxDraft(
         operation=operation, target={"case_id": known.case_id or "", **target}, marker=call_marker(call_id)
     )
+
+
+def _answered(row: RowMapping) -> bool:
+    return row["agent_answered_at"] is not None

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ivr.clock import Clock
 from ivr.ids import CallId
+from ivr.listing import CallQuery, Place
 from ivr.store import notes, outbox, records, recovery
 from ivr.store import timeline as timeline_rows
 from ivr.store.engine import database_url, make_private, reader_engine, refused, writer_engine
@@ -201,6 +202,10 @@ class Store:
         """Records, the latest first."""
         return await self._read(lambda conn: records.read_records(conn, limit, state))
 
+    async def listing(self, query: CallQuery, older_than: Place | None) -> tuple[CallRecord, ...]:
+        """The records that are asked for, the latest first; `older_than` is the place of `query.before`."""
+        return await self._read(lambda conn: records.read_listing(conn, query, older_than))
+
     async def call(self, call_id: CallId) -> CallRecord:
         """A record; raises `UnknownCall`."""
         record = await self._read(lambda conn: records.read_record(conn, call_id))
@@ -223,6 +228,10 @@ class Store:
     async def outbox_depth(self) -> int:
         """How many rows are still to be delivered; dead ones do not count."""
         return await self._read(outbox.depth)
+
+    async def outbox_dead(self) -> int:
+        """How many rows were given up and wait for somebody to retry them."""
+        return await self._read(outbox.dead)
 
     # The state of the store itself
 

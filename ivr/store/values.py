@@ -19,6 +19,9 @@ CASE_COMMENT = "case_comment"
 CALL_TASK = "call_task"
 """Outbox operation: make a Task of the call. Target: who_id, what_id, subject, status, as far as known."""
 
+RECORD_CONNECTOR = "connector"
+"""Key in a record's `detail`: the connector whose ids account, contact and case are."""
+
 CONTROL_LOST = "control_lost"
 """Ending of a call whose control process died."""
 
@@ -204,23 +207,25 @@ class OutboxRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteRules:
     """What is written about a call: with a case a comment on it, a Task, both; without one a Task on what
-    `no_case` names: "contact", "account" or "nothing"."""
+    `no_case` names: "contact", "account" or "nothing". `task_status` must be a value of the org's picklist."""
 
     case_comment: bool = True
     call_task: bool = False
     no_case: str = "contact"
     abandoned: bool = True
+    task_subject: str = "Inbound call"
+    task_status: str = "Completed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentRules:
-    """Which calls that a crash has cut off get a comment on their case, and by which connector. With `writes`
-    these decide alone, and Tasks are made as well."""
+    """Which calls that a crash has cut off get a comment on their case. With `writes`, by connector, these
+    decide alone, and Tasks are made as well: those of the connector that the record names, or of the first
+    where it names none."""
 
-    connector: str | None = None
     answered: bool = True
     abandoned: bool = True
-    writes: WriteRules | None = None
+    writes: Mapping[str, WriteRules] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
