@@ -357,6 +357,32 @@ def test_a_recording_is_whole_when_it_is_stopped_and_when_its_leg_ends(tmp_path:
     asyncio.run(scene())
 
 
+def test_a_recording_that_is_asked_for_before_there_is_audio_begins_with_it(tmp_path: Path) -> None:
+    """Nothing of what the peer says first is lost, and the time until then is not in the file."""
+
+    async def scene() -> None:
+        async with phone() as node, phone() as caller:
+            here = await caller.dial(node.address)
+            await here.leg.record(str(tmp_path / "early.wav"))
+            there = await node.rung()
+            playing = asyncio.create_task(there.play(tone(tmp_path, LOW, 0.6)))
+            await there.leg.answer(180)
+            await here.progress(180)
+            await caller_waits(caller, tmp_path)
+            await there.leg.answer(200)
+            await here.answered()
+            assert (await within(playing)).outcome == "finished"
+            await here.leg.hang_up()
+            await here.ended()
+            samples = heard_in(tmp_path / "early.wav")
+            assert loudest_tone(samples, (LOW,)).count(LOW) >= 5
+            begin = first_sound_s(samples, RATE)
+            assert begin is not None
+            assert begin < 0.9  # the wait was longer
+
+    asyncio.run(scene())
+
+
 def test_a_recording_is_whole_when_the_pool_is_closed(tmp_path: Path) -> None:
     async def scene() -> None:
         async with talk() as (here, there, _, _):

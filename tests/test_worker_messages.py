@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from media import messages
 from media.client import Leg, WorkerClient
-from media.errors import WorkerLost, WorkerStartError
+from media.errors import CommandFailed, WorkerLost, WorkerStartError
 from media.messages import (
     MAX_FRAME,
     VERSION,
@@ -22,6 +22,7 @@ from media.messages import (
     Configure,
     ContractError,
     Digit,
+    Done,
     Ended,
     Failed,
     FrameReader,
@@ -213,8 +214,13 @@ class HandWorker(Waiting):
         ours.setblocking(False)
         self.legs: list[Leg] = []
         loop = asyncio.get_running_loop()
+        self.room: list[int] = []
         self.client = WorkerClient(
-            ours, on_incoming=self._incoming, on_registration=lambda _: None, now=loop.time
+            ours,
+            on_incoming=self._incoming,
+            on_registration=lambda _: None,
+            now=loop.time,
+            on_room=lambda: self.room.append(self.client.library_legs),
         )
 
     def _incoming(self, leg: Leg, event: Incoming) -> None:
@@ -321,5 +327,51 @@ def test_a_listener_that_fails_takes_the_event_from_nobody_else() -> None:
         await within(leg.ended)
         assert heard == [digit, end]
         assert (worker.client.legs, worker.client.gone) == ((), False)
+
+    run_client(scene)
+
+
+def test_a_dial_that_the_worker_refuses_ends_the_leg() -> None:
+    async def scene(worker: HandWorker) -> None:
+        legs: list[Leg] = []
+        worker.say(incoming(1))
+        await worker.until(lambda: worker.legs or None)
+        dialling = asyncio.create_task(worker.client.dial("sip:a@b", "192.0.2.1:5060", prepare=legs.append))
+        worker.say(Failed(id=RequestId(1), code="sip", text="too many calls"))
+        with pytest.raises(CommandFailed):
+            await within(dialling)
+        ended = await within(legs[0].ended)
+        assert (ended.by, ended.code, ended.reason) == ("us", 0, "too many calls")
+        assert worker.client.legs == tuple(worker.legs)
+
+    run_client(scene)
+
+
+def test_legs_that_the_library_has_not_let_go_are_counted_whoever_calls_meanwhile() -> None:
+    async def scene(worker: HandWorker) -> None:
+        async def told(*sent: Message) -> int:
+            before = len(worker.legs)
+            worker.say(*sent)
+            await worker.until(lambda: True if len(worker.legs) > before else None)
+            return worker.client.lingering
+
+        assert await told(Beat(legs=1), incoming(1)) == 0
+        over = Ended(leg=LegId(1), by="peer", code=200, reason="")
+        assert await told(over, Beat(legs=2), incoming(2)) == 1
+        dialling = asyncio.create_task(worker.client.dial("sip:a@b", "192.0.2.1:5060"))
+        assert await told(Beat(legs=3), incoming(3)) == 1  # the one that is dialled is not there yet
+        worker.say(Done(id=RequestId(1)), Beat(legs=3))
+        await within(dialling)
+        assert len(worker.client.legs) == 3
+
+    run_client(scene)
+
+
+def test_room_that_the_library_makes_is_told() -> None:
+    async def scene(worker: HandWorker) -> None:
+        worker.say(Beat(legs=2), Beat(legs=2), Beat(legs=1), Beat(legs=1), Beat(legs=3), Beat(legs=0))
+        worker.say(incoming(1))
+        await worker.until(lambda: worker.legs or None)
+        assert worker.room == [1, 0]
 
     run_client(scene)

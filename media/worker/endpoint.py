@@ -41,6 +41,12 @@ class Library:
         """How many calls this build can hold in one process; known once it is initialised."""
         return int(self._so.pjsua_call_get_max_count())
 
+    def version(self) -> str:
+        """PJSIP's own, e.g. "2.15.1". What reads the wheel's would cost each worker 3 MB."""
+        read = self._so.pj_get_version
+        read.restype = ctypes.c_char_p
+        return str(read().decode("ascii"))
+
     def calls(self) -> int:
         """How many calls it holds now, those being torn down included."""
         return int(self._so.pjsua_call_get_count())

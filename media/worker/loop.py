@@ -341,7 +341,7 @@ def run(sock: socket.socket, output: socket.socket) -> None:
         version=VERSION,
         pid=os.getpid(),
         pss_bytes=_pss_bytes(),
-        library=_library_version(),
+        library=library.version(),
     )
     channel.send(hello)
     status = 0
@@ -375,9 +375,3 @@ def _pss_bytes() -> int:
     except (OSError, StopIteration):
         return 0
     return int(line.split()[1]) * 1024
-
-
-def _library_version() -> str:
-    from importlib.metadata import version
-
-    return version("pjsua2-python")
