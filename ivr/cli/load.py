@@ -26,6 +26,9 @@ def load(
     user: Annotated[str, typer.Option(metavar="USER", help="What callers dial.")] = "support",
     agents: Annotated[int, typer.Option(metavar="K", help="Agents who take calls.")] = 0,
     talk: Annotated[float, typer.Option(metavar="S", help="Seconds that an agent talks.")] = 5.0,
+    salesforce_delay: Annotated[
+        float, typer.Option(metavar="S", help="What each Salesforce request takes longer.")
+    ] = 0.0,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the report goes.")] = Path("load-out"),
     as_json: JsonOption = False,
 ) -> None:
@@ -43,5 +46,6 @@ def load(
         talk_s=talk,
         out=out,
         json=as_json,
+        salesforce_delay_s=salesforce_delay,
     )
     raise typer.Exit(run_load(options))

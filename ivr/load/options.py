@@ -15,6 +15,7 @@ MOST_RATE = 90.0
 """The edge takes 100 calls a second from a trunk."""
 MOST_PACKETS = 30_000_000
 MOST_AGENTS = 100
+MOST_DELAY_S = 60.0
 PACKETS_PER_S = 50
 SETTLE_SHARE, SETTLE_MOST_S = 1 / 3, 15.0
 """Callers are greeted first: the steady phase begins when most of them hear the music."""
@@ -26,7 +27,9 @@ _TARGET = re.compile(r"\d{1,3}(\.\d{1,3}){3}:\d{1,5}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """`target` None: a node is started for the run. `rtp`: callers speak too. Times in seconds."""
+    """`target` None: a node is started for the run. `rtp`: callers speak too. Times in seconds.
+
+    `salesforce_delay_s`: what each request to the simulated Salesforce takes longer."""
 
     calls: int
     rate: float
@@ -37,7 +40,8 @@ class LoadOptions:
     agents: int
     talk_s: float
     out: Path
-    json: bool
+    json: bool = False
+    salesforce_delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,14 @@ def check(options: LoadOptions) -> Phases:
         (
             options.target is None or bool(_TARGET.fullmatch(options.target)),
             "--target is an IPv4 address and a port, such as 192.0.2.1:5060",
+        ),
+        (
+            0 <= options.salesforce_delay_s <= MOST_DELAY_S,
+            f"--salesforce-delay is 0 to {MOST_DELAY_S:g} s",
+        ),
+        (
+            not (options.target and options.salesforce_delay_s),
+            "--salesforce-delay needs a node of our own: leave out --target",
         ),
         (
             not (options.target and options.agents),

@@ -8,7 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from ivr.load.callers import Caller
+from ivr.load.errors import LoadBroken
 from ivr.load.node import (
     AGENT_HOST,
     CALLER_HOST,
@@ -67,6 +70,8 @@ async def world(
             node = await stack.enter_async_context(
                 node_under_test(_node(options, phases, callers, folder, port))
             )
+            if options.salesforce_delay_s:
+                await slow_down(node.salesforce_url, options.salesforce_delay_s)
             if options.agents:
                 spec = _agents(options, phases, agent_streams, folder, port)
                 agents = await stack.enter_async_context(sipp(spec))
@@ -80,6 +85,16 @@ async def world(
             node=node,
             agents=agents,
         )
+
+
+async def slow_down(salesforce_url: str, delay_s: float) -> None:
+    """Let each request to the simulator's API take longer. Raises LoadBroken."""
+    fault = {"kind": "slow", "seconds": delay_s, "times": None, "path": "/services/data"}
+    try:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            (await http.post(f"{salesforce_url}/simulator/faults", json=fault)).raise_for_status()
+    except httpx.HTTPError as exc:
+        raise LoadBroken(f"the simulated Salesforce cannot be slowed down: {exc}") from exc
 
 
 def caller_spec(
