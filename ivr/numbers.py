@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NewType
 
@@ -57,6 +58,7 @@ def dialled_key(dialled: str, region: str) -> str:
     return to_e164(dialled, region) or dialled.strip().casefold()
 
 
+@functools.lru_cache(1024)  # a call's number is shown at each step of the call
 def display_number(number: E164) -> str:
     """The number for people, e.g. "+82 10-1234-5678"."""
     return phonenumbers.format_number(phonenumbers.parse(number), PhoneNumberFormat.INTERNATIONAL)

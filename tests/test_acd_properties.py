@@ -148,6 +148,8 @@ class Acd(RuleBasedStateMachine):
             his = [c for queue in QUEUES for c in self.core.line(queue) if c.only_agent == agent_id]
             places = [self.core.position(c.call_id) for c in sorted(his, key=lambda c: c.place)]
             assert places == list(range(1, len(his) + 1))
+        each = {c.call_id: self.core.position(c.call_id) for c in self.core.calls()}
+        assert self.core.positions() == {call_id: place for call_id, place in each.items() if place}
 
     @rule(call_id=calls, priority=st.integers(-3, 12))
     def is_rescored(self, call_id: CallId, priority: int) -> None:

@@ -26,7 +26,7 @@ from ivr.acd.changes import (
 from ivr.acd.decisions import Decisions
 from ivr.acd.errors import AgentUnavailable, NotAllowed
 from ivr.acd.lines import Lines
-from ivr.acd.match import Pair, line, pairs, position
+from ivr.acd.match import Pair, line, pairs, position, positions
 from ivr.acd.model import (
     SET_ASIDE_REASON,
     Bar,
@@ -271,6 +271,10 @@ class AcdCore:
         """1 for the head of its queue; None when not queued."""
         call = self._lines.get(call_id)
         return position(self._lines.calls(), call) if call else None
+
+    def positions(self) -> dict[CallId, int]:
+        """The positions of all calls that no agent has."""
+        return positions(self._lines.calls())
 
     # Inside
 

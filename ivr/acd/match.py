@@ -7,12 +7,13 @@ so that they neither hold up the callers of a queue's general line nor count for
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ivr.acd.agent import Agent, AgentState
 from ivr.acd.model import Call, CallState
-from ivr.ids import AgentId, QueueName
+from ivr.ids import AgentId, CallId, QueueName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +50,22 @@ def line(calls: Iterable[Call], queue: QueueName) -> tuple[Call, ...]:
     return tuple(sorted(mine, key=lambda c: c.place))
 
 
-def position(calls: Collection[Call], call: Call) -> int | None:
+def position(calls: Iterable[Call], call: Call) -> int | None:
     """1 for the head of the call's line, general or of its one agent; None once an agent has it."""
     if call.state is CallState.CONNECTED:
         return None
-    if call.only_agent is None:
-        mine = [c for c in line(calls, call.queue) if c.only_agent is None]
-    else:
-        his = (c for c in calls if c.only_agent == call.only_agent and c.state is not CallState.CONNECTED)
-        mine = sorted(his, key=lambda c: c.place)
-    return [c.call_id for c in mine].index(call.call_id) + 1
+    return 1 + sum(1 for other in calls if _same_line(other, call) and other.place < call.place)
+
+
+def positions(calls: Iterable[Call]) -> dict[CallId, int]:
+    """The position of every call that no agent has, in one pass over all lines."""
+    found: dict[CallId, int] = {}
+    ahead: Counter[tuple[QueueName | None, AgentId | None]] = Counter()
+    for call in sorted((c for c in calls if c.state is not CallState.CONNECTED), key=lambda c: c.place):
+        mine = (call.queue if call.only_agent is None else None, call.only_agent)
+        ahead[mine] += 1
+        found[call.call_id] = ahead[mine]
+    return found
 
 
 def may_take(call: Call, agent_id: AgentId, members: Mapping[QueueName, Collection[AgentId]]) -> bool:
@@ -71,6 +78,12 @@ def may_take(call: Call, agent_id: AgentId, members: Mapping[QueueName, Collecti
 def alone(agent_id: AgentId) -> str:
     """The reason of a call that is for one agent."""
     return f"for agent {agent_id} alone"
+
+
+def _same_line(one: Call, other: Call) -> bool:
+    if one.state is CallState.CONNECTED or one.only_agent != other.only_agent:
+        return False
+    return one.only_agent is not None or one.queue == other.queue
 
 
 def _wants(call: Call) -> bool:

@@ -212,13 +212,14 @@ class AcdService:
         """A queue now; raises `UnknownQueue`."""
         calls, now = self._core.line(name), self._now()
         states = [agent.state for agent in self._core.members(name)]
+        positions = self._core.positions()
         return QueueSnapshot(
             name=name,
             waiting=len(calls),
             oldest_s=max((now - call.queued_at for call in calls), default=0.0),
             agents_ready=states.count(AgentState.READY),
             agents_signed_in=len(states) - states.count(AgentState.SIGNED_OUT),
-            calls=tuple(_queued_view(call, self._core.position(call.call_id) or 1, now) for call in calls),
+            calls=tuple(_queued_view(call, positions[call.call_id], now) for call in calls),
         )
 
     def place_s(self, name: QueueName, lookback_s: float = LOOKBACK_S) -> float | None:
