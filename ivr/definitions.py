@@ -68,5 +68,11 @@ def check(flow: Flow, config: Config, sounds: SoundLibrary, prompts: PromptCatal
         connectors=frozenset(config.connectors),
         sounds=frozenset(sounds.names()),
         prompts=(prompts,),
+        agents=frozenset(
+            called
+            for key, agent in config.agents.items()
+            for called in (key, agent.name, agent.email)
+            if called is not None
+        ),
     )
     return check_flow(flow, context)

@@ -43,7 +43,7 @@ def queue_definitions(config: Config) -> dict[QueueName, QueueDefinition]:
 def agent_definitions(config: Config) -> dict[AgentId, AgentDefinition]:
     """The agents of a configuration as the ACD has them."""
     return {
-        AgentId(key): AgentDefinition(id=AgentId(key), name=agent.name)
+        AgentId(key): AgentDefinition(id=AgentId(key), name=agent.name, email=agent.email)
         for key, agent in config.agents.items()
     }
 

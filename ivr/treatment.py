@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ivr.acd.errors import AcdError, AgentUnavailable
@@ -28,23 +29,26 @@ from ivr.flow.ports import (
 from ivr.ids import QueueName
 from ivr.lookup import CallerLookup
 from ivr.numbers import to_e164
+from ivr.recognition import connector_with
+from ivr.salesforce.connector import SalesforceConnector
 from ivr.salesforce.errors import DeadlineExceeded, SalesforceError, TimedOut
 from ivr.salesforce.model import Match
 from ivr.salesforce.reply import RequestSeen
 from ivr.services import Services
 from ivr.store.values import CALL_TASK, CASE_COMMENT, TASK_PART, OutboxDraft, call_marker
 from ivr.timeline import Source
-from ivr.writes import Known, planned, task_links
+from ivr.writes import known_of, planned, task_target
 
 SALESFORCE_PAGE = "salesforce:"
 RELEASE_MARGIN_S = 30.0
 
 
 def score_of(match: Match | None, table: ScoreTable | None = None) -> Score:
-    """The caller's priority, from the most urgent open case and the account."""
-    cases = [case.priority for case in match.cases] if match else []
-    customer = match.account.priority if match and match.account else None
-    scores = [score(case, customer, table=table or ScoreTable()) for case in cases or [None]]
+    """The caller's priority, from the most urgent of his own open cases and the account."""
+    cases = [case.priority for case in match.own_cases] if match else []
+    account = match.account if match else None
+    customer, sla = (account.priority, account.sla) if account else (None, None)
+    scores = [score(case, customer, sla, table=table or ScoreTable()) for case in cases or [None]]
     return min(scores, key=lambda by: by.priority)
 
 
@@ -54,7 +58,7 @@ class CallQueue:
     def __init__(self, call: Call, services: Services) -> None:
         self._call = call
         self._acd = services.acd
-        self._table = score_table(next(iter(services.config.connectors.values()), None))
+        self._settings = services.config.connectors
         self._scored = False
 
     async def enqueue(self, queue: str, *, priority: int | None) -> Queued:
@@ -88,8 +92,15 @@ class CallQueue:
 
     def _score(self, priority: int | None) -> Score:
         if priority is None:
-            return score_of(self._call.match, self._table)
+            return self._scored_now()
         return Score(priority=priority, reasons=("set by the flow",))
+
+    def _scored_now(self) -> Score:
+        """By the table of the connector that knows the caller, or of the first where none has told."""
+        match = self._call.match
+        first = next(iter(self._settings), "")
+        settings = self._settings.get((match and match.connector) or first)
+        return score_of(match, score_table(settings))
 
     def _queued(self, by: Score, scored: bool) -> Queued:
         """The call has its place: what the record and the screens show of it."""
@@ -114,10 +125,11 @@ class CallQueue:
         """The place in the queue."""
         return self._acd.position(self._call.id)
 
-    async def look_up(self, queue: str) -> QueueStanding:
+    async def look_up(self, queue: str, *, lookback_s: float) -> QueueStanding:
         """How a queue stands now."""
         try:
             now = self._acd.queue(QueueName(queue))
+            place_s = self._acd.place_s(QueueName(queue), lookback_s)
         except AcdError as exc:
             raise PortError(str(exc)) from exc
         return QueueStanding(
@@ -125,14 +137,15 @@ class CallQueue:
             oldest_s=now.oldest_s,
             agents_ready=now.agents_ready,
             agents_signed_in=now.agents_signed_in,
+            place_s=place_s,
         )
 
-    def rescore(self, match: Match) -> None:
+    def rescore(self) -> None:
         """Salesforce has told more: the waiting call may move up."""
         place = self._call.place
         if place is None or not self._scored:
             return
-        by = score_of(match, self._table)
+        by = self._scored_now()
         if by.priority != place.priority:
             self._acd.rescore(self._call.id, by.priority, by.reasons)
             self._call.timeline.add(
@@ -173,9 +186,9 @@ class CallConnector:
 
     async def post_comment(self, connector: str, text: str) -> None:
         """Put what the connector writes about a call into the outbox: a comment on the case, a Task, both;
-        nothing for a caller whom Salesforce does not know."""
-        settings = self._services.config.connectors[connector]
-        rules, known = write_rules(settings), self._known()
+        nothing for a caller whom it does not know, whatever another connector told."""
+        rules = write_rules(self._services.config.connectors[connector])
+        known = known_of(self._call.matches.get(connector))
         answered = self._call.times.connected is not None
         operations = planned(rules, known, answered=answered)
         if not operations:
@@ -185,19 +198,7 @@ class CallConnector:
             if operation == CASE_COMMENT:
                 self._draft(operation, target | {"case_id": known.case_id or ""})
             elif not self._has_task(connector):
-                how = settings.write_back
-                links = task_links(rules, known)
-                self._draft(
-                    operation, {**target, **links, "subject": how.task_subject, "status": how.task_status}
-                )
-
-    def _known(self) -> Known:
-        match = self._call.match
-        return Known(
-            case_id=self._call.case_id,
-            contact_id=match.contact.id if match and match.contact else None,
-            account_id=match.account.id if match and match.account else None,
-        )
+                self._draft(operation, {**target, **task_target(rules, known)})
 
     def _has_task(self, connector: str) -> bool:
         """A call is one Task of an org, however often the flow comments on it."""
@@ -262,7 +263,7 @@ class CallConnector:
             clock=call.clock,
             spawn=call.spawn,
             observe=self.observe,
-            found=self._found,
+            found=lambda match: self._found(replace(match, connector=connector)),
         )
         return lookup
 
@@ -285,10 +286,16 @@ class CallDesktop:
         if not url.startswith(SALESFORCE_PAGE):
             return url
         object_, slash, id_ = url.removeprefix(SALESFORCE_PAGE).partition("/")
-        connector = next(iter(self._services.connectors.values()), None)
+        connector = self._connector_of(id_)
         if connector is None or not slash:
             raise PortError(f"no page for {url!r}")
         try:
             return connector.record_page(object_, id_)
         except SalesforceError as exc:
             raise PortError(str(exc)) from exc
+
+    def _connector_of(self, id_: str) -> SalesforceConnector | None:
+        """The connector that told of the record, else the one that knows the caller, else the first."""
+        match, connectors = self._call.match, self._services.connectors
+        name = connector_with(self._call.matches, id_) or (match and match.connector)
+        return connectors.get(name or next(iter(connectors), ""))

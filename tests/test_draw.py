@@ -16,7 +16,7 @@ from ivr.flow.draw.mermaid import mermaid
 from ivr.flow.draw.picture import Arrow, Box, Family, Group, Overlay, Picture, Visit, picture, shortened
 from ivr.flow.draw.rows import Link, rows_of
 from ivr.flow.draw.style import text_width
-from ivr.flow.draw.svg import svg
+from ivr.flow.draw.svg import BESIDE_BACK, svg
 from ivr.flow.load import load_flow
 from tests.cli_support import run_ivr
 
@@ -244,20 +244,77 @@ def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     assert run_ivr("flow", "draw", str(SHIPPED), "--out", str(tmp_path / "no" / "x.svg")).exit_code == 1
 
 
+def crowd(*, back: bool) -> Picture:
+    """Four arrows to one early box, long names, and a labelled arrow with or without one back beside it."""
+    sources = [f"CollectAttendee{n}" for n in range(4)]
+    boxes = (
+        Box(name="NewPhoneContact", type="start", family=Family.START),
+        *(Box(name=name, type="menu", family=Family.VOICE, waits=True) for name in sources),
+        Box(name="Find", type="salesforce-find", family=Family.CONNECTOR, early="at INVITE, ≤ 1.5 s"),
+        Box(name="ErrorAttendeeMessageWWWWWW", type="play-message", family=Family.VOICE, waits=True),
+    )
+    arrows = [Arrow(source="NewPhoneContact", target=name, outcomes=("next",)) for name in sources]
+    arrows += [Arrow(source=name, target="Find", outcomes=("1", "2")) for name in sources]
+    arrows.append(Arrow(source="Find", target="ErrorAttendeeMessageWWWWWW", outcomes=("many", "none")))
+    if back:
+        arrows.append(Arrow(source="ErrorAttendeeMessageWWWWWW", target="Find", outcomes=("next",)))
+    group = Group(name="main", start="NewPhoneContact", boxes=boxes, arrows=tuple(arrows))
+    return Picture(title="crowd", groups=(group,))
+
+
+def top(drawn: Picture, name: str) -> float:
+    """Where a box begins."""
+    for group in ElementTree.fromstring(svg(drawn)).iter(f"{SVG}g"):
+        if any(text.text == name for text in group.findall(f"{SVG}text")):
+            return float((group.get("transform") or "").rstrip(")").split()[1])
+    raise AssertionError(name)
+
+
+def test_a_label_beside_an_arrow_back_has_room() -> None:
+    gaps = [
+        top(crowd(back=back), "ErrorAttendeeMessageWWWWWW") - top(crowd(back=back), "Find")
+        for back in (False, True)
+    ]
+    assert gaps[1] == gaps[0] + BESIDE_BACK
+
+
+def test_an_error_turns_nothing_round_where_there_is_another_way() -> None:
+    """Queue fails into Wait and that into Neutral, which still stands above Queue, where it leads."""
+    heavy = [("S", "Named"), ("S", "Neutral"), ("Named", "Queue"), ("Neutral", "Queue"), ("Wait", "Queue")]
+    light = [("Queue", "Wait"), ("Wait", "Neutral")]
+    links = [Link(source=a, target=b) for a, b in heavy]
+    links += [Link(source=a, target=b, weight=0.3) for a, b in light]
+    rows = rows_of(["S", "Named", "Queue", "Wait", "Neutral"], links, "S")
+    assert rows == {"S": 0, "Named": 2, "Neutral": 2, "Queue": 4, "Wait": 6}
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium")
-def test_a_browser_draws_it(tmp_path: Path) -> None:
-    """The widths that the layout counts with are those of the letters: no text is wider than its box."""
+@pytest.mark.parametrize("drawn", [picture(FLOW), crowd(back=True)], ids=["shipped", "crowd"])
+def test_a_browser_draws_it(tmp_path: Path, drawn: Picture) -> None:
+    """The widths that the layout counts with are those of the letters: no text is wider than its box, none
+    touches its clock, and every arrow's head can be seen."""
     page = tmp_path / "page.html"
     script = """
-      const wide = [...document.querySelectorAll('g.box[transform]')].filter(box =>
-        [...box.querySelectorAll('text')].some(text =>
-          text.getBBox().width > box.querySelector('rect').getBBox().width));
-      document.title = wide.length + ' of ' + document.querySelectorAll('g.box[transform]').length;
-      document.body.dataset.wide = document.title;
+      const boxes = [...document.querySelectorAll('g.box[transform]')];
+      const wide = boxes.filter(box => [...box.querySelectorAll('text')].some(text =>
+        text.getBBox().width > box.querySelector('rect').getBBox().width));
+      const touch = (a, b, by) => a.left - by < b.right && b.left - by < a.right
+        && a.top - by < b.bottom && b.top - by < a.bottom;
+      const place = (thing) => thing.getBoundingClientRect();
+      const clocks = boxes.filter(box => [...box.querySelectorAll('.clock')].some(clock =>
+        [...box.querySelectorAll('text')].some(text => touch(place(text), place(clock), 1))));
+      const heads = [...document.querySelectorAll('path.arrow[d*="C"]')].map(path => {
+        const end = path.getPointAtLength(path.getTotalLength()).matrixTransform(path.getScreenCTM());
+        return {left: end.x - 4, right: end.x + 4, top: end.y - 8, bottom: end.y + 8};
+      });
+      const pills = [...document.querySelectorAll('rect.pill')].filter(pill =>
+        heads.some(head => touch(head, place(pill), 0)));
+      document.body.dataset.found =
+        [wide.length, clocks.length, pills.length, boxes.length, heads.length].join(' ');
     """
     page.write_text(
-        f'<!doctype html><meta charset="utf-8"><body>{svg(picture(FLOW))}<script>{script}</script>',
+        f'<!doctype html><meta charset="utf-8"><body>{svg(drawn)}<script>{script}</script>',
         encoding="utf-8",
     )
     command = [
@@ -270,5 +327,6 @@ def test_a_browser_draws_it(tmp_path: Path) -> None:
         page.as_uri(),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
-    boxes = sum(len(group.boxes) for group in picture(FLOW).groups)
-    assert f'data-wide="0 of {boxes}"' in done.stdout
+    boxes = sum(len(group.boxes) for group in drawn.groups)
+    arrows = sum(a.source != a.target for group in drawn.groups for a in group.arrows)
+    assert f'data-found="0 0 0 {boxes} {arrows}"' in done.stdout, done.stdout[-200:]

@@ -23,6 +23,11 @@ DOC: Value = {
     "a b": {"c.d": {"x": 7}},
     "s": "hello",
     "0": "zero",
+    "@odata": {"count": 3},
+    "soap:Body": {"x": 8},
+    "$id": "i",
+    "a,b&c|d": "odd",
+    "numbers": [4, 1, 2, "x"],
 }
 
 
@@ -41,6 +46,23 @@ DOC: Value = {
         ("$.s.length()", 5),
         ("$", DOC),
         ("$.0", "zero"),
+        # A name after a dot ends at a dot, bracket, parenthesis or blank only.
+        ("$.@odata.count", 3),
+        ("$.soap:Body['x']", 8),
+        ("$.$id", "i"),
+        ("$.a,b&c|d", "odd"),
+        # Several names at the end are one object.
+        ("$.records[0]['n','Name']", {"n": 1, "Name": "Acme"}),
+        ("$['s','nobody']", {"s": "hello"}),
+        ("$['nobody','none']", {}),
+        ("$.records.size()", 2),
+        ("$.numbers.min()", 1.0),
+        ("$.numbers.max()", 4.0),
+        ("$.numbers.sum()", 7.0),
+        ("$.numbers.avg()", 7 / 3),
+        ("$.numbers.first()", 4),
+        ("$.numbers.last()", "x"),
+        ("$.soap:Body.keys()", ["x"]),
     ],
 )
 def test_a_definite_path_finds_one_value(path: str, found: Value) -> None:
@@ -51,8 +73,9 @@ def test_a_definite_path_finds_one_value(path: str, found: Value) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["$.records[9].Name", "$.nobody", "$.s.x", "$.records.Name", "$.s[0]", "$.records[0].n.length()"],
-)
+    ["$.records[9].Name", "$.nobody", "$.s.x", "$.records.Name", "$.s[0]", "$.records[0].n.length()",
+     "$.s['a','b']", "$.s.sum()", "$.records.sum()", "$.s.first()", "$.numbers.keys()"],
+)  # fmt: skip
 def test_a_definite_path_may_lead_nowhere(path: str) -> None:
     assert compile_path(path).find(DOC) is None
 
@@ -63,12 +86,14 @@ def test_a_definite_path_may_lead_nowhere(path: str) -> None:
         ("$.records[*].n", [1, 5]),
         ("$.records[0].*", ["Acme", 1, True, None]),
         ("$..Name", ["Acme", "Zed"]),
-        ("$..[0]", [{"Name": "Acme", "n": 1, "ok": True, "x": None}, "a"]),
+        ("$..[0]", [{"Name": "Acme", "n": 1, "ok": True, "x": None}, "a", 4]),
         ("$.records[0:1].Name", ["Acme"]),
         ("$.records[1:].Name", ["Zed"]),
         ("$.records[:-1].Name", ["Acme"]),
         ("$.records[0,1].Name", ["Acme", "Zed"]),
-        ("$.records[0]['n','Name']", [1, "Acme"]),
+        ("$.records[*]['n','Name']", [{"n": 1, "Name": "Acme"}, {"n": 5, "Name": "Zed"}]),
+        ("$..['Name','x']", [{"Name": "Acme", "x": None}]),
+        ("$['a b','soap:Body'].x", [8]),
         ("$.records[?(@.n > 2)].Name", ["Zed"]),
         ("$.records[?(@.n >= 1 && @.n < 5)].Name", ["Acme"]),
         ("$.records[?(@.n == 9 || @.Name == 'Zed')].n", [5]),
@@ -77,8 +102,33 @@ def test_a_definite_path_may_lead_nowhere(path: str) -> None:
         ("$.records[?(@.Name in ['Zed', 'Other'])].n", [5]),
         ("$.records[?(@.tags contains 'b')].n", [5]),
         ("$.records[?(@.Name != $.records[0].Name)].n", [5]),
-        ("$.records[?(@.n == '5')].n", []),
+        # A number equals a text that says it: by value after the number, by letters before it.
+        ("$.records[?(@.n == '5')].n", [5]),
+        ("$.records[?(@.n == '5.0')].n", [5]),
+        ("$.records[?('5.0' == @.n)].n", []),
+        ("$.records[?('5' == @.n)].n", [5]),
+        ("$.records[?(@.n != '5')].n", [1]),
+        ("$.records[?(@.n in ['5', 'x'])].n", [5]),
+        ("$.records[?(@.n nin ['5', 'x'])].n", [1]),
+        ("$.records[?(@.n == ' 5')].n", []),
+        ("$.records[?(@.n === '5')].n", []),
+        ("$.records[?(@.n === 5)].n", [5]),
+        ("$.records[?(@.n !== '5')].n", [1, 5]),
         ("$.records[?(@.ok == 1)].n", []),
+        ("$.records[?(@.ok === true)].n", [1]),
+        ("$.records[?(@.Name in 'Zedd')].n", []),
+        ("$.records[?(@.Name contains 'ed')].n", [5]),
+        ("$.records[?(@.tags size 2)].n", [5]),
+        ("$.records[?(@.Name size 4)].n", [1]),
+        ("$.records[?(@.n size 1)].n", []),
+        ("$.records[?(@.tags empty false)].n", [5]),
+        ("$.records[?(@.Name empty true)].n", []),
+        ("$.records[?(@.tags anyof ['b', 'z'])].n", [5]),
+        ("$.records[?(@.tags noneof ['y', 'z'])].n", [5]),
+        ("$.records[?(@.tags subsetof ['a', 'b', 'c'])].n", [5]),
+        ("$.records[?(@.tags subsetof ['a'])].n", []),
+        ("$.records[?(@.n>2&&@.Name=='Zed')].n", [5]),
+        ("$..[?(@.@odata)].s", ["hello"]),
         ("$.nobody[*]", []),
         ("$.*.nobody", []),
     ],
@@ -100,7 +150,8 @@ def test_star_of_an_object_is_the_list_of_its_values() -> None:
 @pytest.mark.parametrize(
     "path",
     ["", " ", "$.", "$..", "$.a[", "$.a[b]", "$.a['b]", "$[?(@.a]", "$[?(@.a =~ /x/)]", "$.a()", "a b",
-     "$.a.length().x()", "$[1,]", "x" * (MAX_PATH + 1), "$[?(" + "(" * 200 + "@.a" + ")" * 200 + ")]"],
+     "$.a.length().x()", "$[1,]", "$.a.stddev()", "$.a[*].sum()", "$..a.first()",
+     "x" * (MAX_PATH + 1), "$[?(" + "(" * 200 + "@.a" + ")" * 200 + ")]"],
 )  # fmt: skip
 def test_what_is_no_path_is_an_error(path: str) -> None:
     with pytest.raises(JsonPathError):

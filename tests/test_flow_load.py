@@ -86,6 +86,38 @@ def test_what_is_no_flow_is_an_error_with_its_line(
     assert str(caught.value).startswith(f"{tmp_path / 'flow.yaml'}:{line}: ")
 
 
+def test_all_that_is_no_flow_is_told(tmp_path: Path) -> None:
+    text = (
+        SMALL.replace("type: integer", "type: number")
+        .replace("type: json", "type: list")
+        .replace("start: Begin\n", "", 1)
+    )
+    with pytest.raises(FlowFileError) as caught:
+        load_flow(write(tmp_path, text))
+    lines = str(caught.value).splitlines()
+    assert [line.removeprefix(f"{tmp_path / 'flow.yaml'}:") for line in lines] == [
+        "1: start: is missing",
+        "4: variables.tries.type: must be 'string', 'integer', 'decimal', 'boolean', 'datetime' or 'json'",
+        "5: variables.data.type: must be 'string', 'integer', 'decimal', 'boolean', 'datetime' or 'json'",
+    ]
+
+
+def test_all_defaults_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    text = SMALL.replace("default: 3", "default: three").replace("type: json", "type: boolean")
+    with pytest.raises(FlowFileError) as caught:
+        load_flow(write(tmp_path, text))
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        "variables.tries.default",
+        "variables.data.default",
+    ]
+
+
+def test_all_globals_that_are_not_there_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FlowFileError) as caught:
+        load_flow(write(tmp_path, SMALL.replace("variables:\n", "globals: [one, two]\nvariables:\n")))
+    assert ["'one'" in line or "'two'" in line for line in str(caught.value).splitlines()] == [True, True]
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FlowFileError, match="cannot be read"):
         load_flow(tmp_path / "none.yaml")
@@ -117,3 +149,15 @@ def test_bad_prompts_are_errors_with_their_line(tmp_path: Path, text: str, line:
     with pytest.raises(FlowFileError) as caught:
         load_prompts(write(tmp_path, text))
     assert caught.value.line == line
+
+
+def test_all_that_is_wrong_with_prompts_is_told(tmp_path: Path) -> None:
+    text = "language: English\nprompts:\n  Hi: x\n  bye: '{{ name | shout }}'\n"
+    with pytest.raises(FlowFileError) as caught:
+        load_prompts(write(tmp_path, text))
+    lines = [line.removeprefix(f"{tmp_path / 'flow.yaml'}:") for line in str(caught.value).splitlines()]
+    assert lines[:2] == [
+        "1: language: a language is written as en-US",
+        "3: prompts.Hi: a key is a small letter, then small letters, digits and _",
+    ]
+    assert lines[2].startswith("4: prompts.bye: there is no filter 'shout'")

@@ -248,6 +248,7 @@ def test_queue_lookup(stage: Stage) -> None:
     left = stage.leave("queue-lookup", {"queue": "Support"})
     assert left.outputs == {
         "PIQ": 4,
+        "EWT": -1,
         "CallsQueuedNow": 3,
         "OldestCallTime": 62,
         "LoggedOnAgentsAll": 2,
@@ -255,6 +256,17 @@ def test_queue_lookup(stage: Stage) -> None:
     }
     stage.fakes.queue.place = 2
     assert stage.leave("queue-lookup", {"queue": "Support"}).outputs["PIQ"] == 2
+
+
+def test_queue_lookup_estimates_the_wait(stage: Stage) -> None:
+    stage.fakes.queue.standing = QueueStanding(
+        waiting=3, oldest_s=5.0, agents_ready=0, agents_signed_in=2, place_s=45.25
+    )
+    left = stage.leave("queue-lookup", {"queue": "Support", "lookback_s": 600})
+    assert left.outputs["EWT"] == 4 * 45_250
+    assert stage.fakes.queue.lookback_s == 600
+    stage.fakes.queue.place = 1
+    assert stage.leave("queue-lookup", {"queue": "Support"}).outputs["EWT"] == 45_250
 
 
 def test_a_transfer_that_was_answered_ends_the_flow(stage: Stage) -> None:

@@ -247,6 +247,19 @@ def test_the_korean_catalogue_has_every_prompt_with_the_same_places() -> None:
     }
 
 
+def test_names_are_said_as_people_say_them_in_both_catalogues() -> None:
+    english, korean = load_prompts(PROMPTS / "en-US.yaml"), load_prompts(PROMPTS / "ko-KR.yaml")
+    firms = {"name": "Harper & Sons", "company": "Smith & Co"}
+    assert english.text("greet_by_name", firms) == "Harper and Sons, thank you for calling Smith and Co."
+    assert english.text("greet_neutral", firms) == "Thank you for calling Smith and Co."
+    loud = {"name": "ALICE MORGAN", "company": "our support line"}
+    assert english.text("greet_by_name", loud) == "Alice Morgan, thank you for calling our support line."
+    assert korean.text("greet_by_name", {"name": "홍 길동", "company": "㈜한빛 & 별"}) == (
+        "홍길동 고객님, 주식회사 한빛 앤드 별에 전화해 주셔서 감사합니다."
+    )
+    assert korean.text("greet_neutral", {"company": "㈜한빛"}) == "주식회사 한빛에 전화해 주셔서 감사합니다."
+
+
 def test_a_catalogue_knows_those_beside_it() -> None:
     english = load_prompts(PROMPTS / "en-US.yaml")
     assert english.others.keys() == {"ko-KR"}

@@ -8,6 +8,7 @@ import pytest
 
 from ivr.flow.rig.errors import ScenarioFileError
 from ivr.flow.rig.load import load_scenarios
+from ivr.flow.rig.run import run_file
 from ivr.salesforce.model import MatchResult
 
 FLOW = Path(__file__).parents[1] / "config" / "flows" / "salesforce_ani_lookup.yaml"
@@ -82,3 +83,39 @@ scenarios:
     assert (scenario.force["Music"].then_runs, scenario.force["Greet"].then_runs) == (False, True)
     assert scenario.expect.written is not None
     assert scenario.expect.written[0].text == "text"
+
+
+SILENT = """\
+name: silent
+version: "1"
+start: Begin
+activities:
+  Begin: {type: start, edges: {next: Say}}
+  Say: {type: play-message, prompts: [text: Hello.], edges: {next: Over, error: Over}}
+  Over: {type: end}
+"""
+
+
+def alone(tmp_path: Path, flow: str, more: str = "") -> Path:
+    """A scenario of a flow in a folder of its own, with no catalogue anywhere."""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    path = tmp_path / "flow.test.yaml"
+    path.write_text(
+        f"flow: flow.yaml\n{more}scenarios: {{one: {{expect: {{said: [Hello.]}}}}}}\n", encoding="utf-8"
+    )
+    return path
+
+
+def test_a_flow_that_asks_for_no_prompt_needs_no_catalogue(tmp_path: Path) -> None:
+    file = load_scenarios(alone(tmp_path, SILENT))
+    assert file.prompts.prompts == {}
+    assert run_file(file).good
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "more"), [("text: Hello.", "key: hello", ""), ("x", "x", "prompts: none/en-US.yaml\n")]
+)
+def test_a_catalogue_that_is_asked_for_must_be_there(tmp_path: Path, old: str, new: str, more: str) -> None:
+    path = alone(tmp_path, SILENT.replace(old, new), more)
+    with pytest.raises(ScenarioFileError, match=r"en-US\.yaml:1: cannot be read"):
+        load_scenarios(path)

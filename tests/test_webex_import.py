@@ -101,6 +101,7 @@ def test_the_way_of_a_caller_whose_parcel_is_late(tmp_path: Path) -> None:
         "music defaultmusic_on_hold.wav 20.0 from 5",
         "screen_pop https://portal.depot.example/parcels/late?agent=&n=5",
     ]
+    assert fakes.queue.lookback_s == 600
     request = fakes.connector.requests[0]
     assert request.connector == "DepotApi"
     assert request.query == {"fields": "all", "who": "'4155550123'", "lang": "en"}

@@ -87,8 +87,8 @@ def test_an_imported_flow_with_a_dead_salesforce_still_queues_its_caller(tmp_pat
     _, flow = imported(tmp_path, DATA / "contact_lookup.json", wanted, tuple(Repair))
 
     async def story() -> None:
-        dead = {"flow": flow.name, "flows": flow.file.parent, "salesforce": "http://127.0.0.1:1"}
-        async with scene(tmp_path, **dead) as stage:
+        dead, flows = "http://127.0.0.1:1", flow.file.parent
+        async with scene(tmp_path, flow=flow.name, flows=flows, salesforce=dead) as stage:
             leg, call_id = await stage.call()
             await leg.hang_up()
             assert await stage.watch.ended(call_id) == "abandoned_in_queue"

@@ -159,6 +159,29 @@ def tree(expression: str) -> Expression:
         ("{{ \"a\\\"b\" }}{{ 'c\\\\d' }}", 'a"bc\\d'),
         ("a {# not said #}b {{- name -}} c", "a bAnnc"),
         ("{{ true }} {{ null }}{{ 1.50 }}", "true 1.5"),
+        # Filters on what is not set: nothing, and of no length.
+        ("{{ doc.absent | length == 0 }} {{ (doc.records | length) > 0 }}", "true false"),
+        ('<{{ doc.absent | first }}{{ doc.absent | last }}{{ doc.absent | join(",") }}>', "<>"),
+        ('<{{ doc.absent | numberformat("0.00") }}{{ [] | first }}{{ [] | last }}>', "<>"),
+        ("{{ count | length }}{{ vip | length }} {{ doc.list | length }} {{ doc.deep | length }}", "00 2 1"),
+        ("{{ doc.absent | split(',') | length }} {{ doc.absent | sort is null }}", "0 true"),
+        ("<{{ doc.absent.length }}> {{ doc.absent.length < 4 }}", "<> false"),
+        ("{{ not doc.absent }} {{ doc.absent and vip }} {{ doc.absent ? 1 : 2 }}", "true false 2"),
+        ('{{ [doc.absent, "b"] | join("-") }}', "null-b"),
+        # An output that is not set is null, not an empty text.
+        ("{{ Menu_2.OptionEntered is null }} {{ Menu_2.OptionEntered == null }}", "true true"),
+        ("{{ Menu_2.OptionEntered is defined }} {{ Menu_2.OptionEntered is empty }}", "false true"),
+        ('{{ Menu_2.OptionEntered is not null ? "set" : "unset" }}', "unset"),
+        ("<{{ Menu_2.OptionEntered | slice(0, 1) }}{{ Menu_2.OptionEntered | upper | trim }}>", "<>"),
+        ('{{ Menu_2.OptionEntered ~ "x" }} {{ Menu_2.OptionEntered + "x" }}', "x nullx"),
+        ("{{ Menu_2.OptionEntered < 1 }} {{ not Menu_2.OptionEntered }}", "false true"),
+        ('{{ Menu_2.OptionEntered | default("d") }} {{ Menu_2.OptionEntered contains "1" }}', "d false"),
+        # A backslash is one, but before the text's own mark and before another.
+        (r"{{ 'a\d\\e\'f' }}", r"a\d\e'f"),
+        ('{{ [3, 1, 2] | sort | join(",") }} {{ ["b", "a"] | sort | reverse | first }}', "1,2,3 b"),
+        ("{{ doc is map }}{{ doc.list is map }}{{ nobody is map }}", "truefalsefalse"),
+        ("{{ doc.list is iterable }}{{ name is iterable }}{{ doc is not iterable }}", "truefalsetrue"),
+        ('{{ "hä" | base64encode }} {{ "aMOk" | base64decode }} {{ "YQ" | base64decode }}', "aMOk hä a"),
         ("no expression, }} and { stay", "no expression, }} and { stay"),
     ],
 )  # fmt: skip
@@ -171,6 +194,7 @@ def test_an_expression_keeps_its_meaning(template: str, text: str) -> None:
     [
         "{{[name}}", "{{ name", "{{ name | }}", "{{ | upper }}", "{{ name | nosuch }}", "{{ nosuch(1) }}",
         "{{ name is nosuch }}", '{{ name | replace("a", "b") }}', '{{ "a#{name}b" }}', "{% if vip %}x",
+        '{{ name | split("(a)") }}', '{{ name | split("|") }}', '{{ name.split("a{2}") }}',
         "{{ name.getClass() }}", "{{ 1..3 }}", "{{ name name }}", "{{ (name }}", "{{ }}", "{{ a } }}",
         '{{ "open }}', '{{ {"a": 1} }}', "{{ epoch(format='x') }}", "{{ " + "(" * 60 + "1" + ")" * 60 + " }}",
     ],
@@ -188,6 +212,9 @@ def test_what_cannot_be_said_is_reported_and_fails_when_it_is_reached(template: 
         "{{ name | slice(1, 9) }}", "{{ name | slice(2, 2) }}", "{{ name | slice(0 - 1) }}", "{{ 1 / 0 }}",
         "{{ name - 1 }}", "{{ name < 3 }}", "{{ name / 2 }}", '{{ "x" | date("yyyy") }}',
         '{{ now() | date("QQ") }}', '{{ now() | date("yyyy", timeZone="Mars/North") }}',
+        "{{ doc.absent | abs }}", "{{ empty | first }}", "{{ name | join }}", "{{ [1, name] | sort }}",
+        "{{ [true, 1] | sort }}", "{{ name | reverse }}", '{{ "?" | base64decode }}',
+        "{{ 5 | base64encode }}",
         '{{ "nojson" | jsonPath("$.a") }}', "{{ vip + 1 }}", "{{ 5 | numberformat('0x') }}",
     ],
 )  # fmt: skip
@@ -209,6 +236,20 @@ def test_plain_expressions_stay_readable() -> None:
     assert translate("{{count+1}}", NAMES).text == "{{ count + 1 }}"
     assert translate('{{ code=="x" }}', NAMES).text == '{{ code == "x" }}'
     assert translate("{{Fetch.httpstatuscode}}", NAMES).text == "{{ Fetch.httpStatusCode }}"
+    assert translate("{{Menu_2.optionentered}}", NAMES).text == "{{ Menu.OptionEntered | text }}"
+    assert translate(r'{{ name | split("\.") }}', NAMES).text == '{{ name | split(".") | text }}'
+
+
+def test_what_may_be_unset_is_not_an_undefined_name_for_the_check() -> None:
+    for template in (
+        "{{ Menu_2.OptionEntered }}", "{{ Menu_2.OptionEntered | first }}", "{{ Menu_2.OptionEntered < 1 }}",
+        "{{ not Menu_2.OptionEntered }}", "{{ Menu_2.OptionEntered | length }}",
+        '{{ Menu_2.OptionEntered | split(",") }}', "{{ Menu_2.OptionEntered is map }}",
+        '{{ Menu_2.OptionEntered + "x" }}', '{{ vip ? Menu_2.OptionEntered : "x" }}',
+        "{{ [Menu_2.OptionEntered] | length }}",
+    ):  # fmt: skip
+        references = parse(Context.PLAIN, translate(template, NAMES).text).references
+        assert [r.guarded for r in references if r.root == "Menu"] == [True], template
 
 
 def test_remarks_name_what_is_wrong() -> None:
@@ -219,6 +260,8 @@ def test_remarks_name_what_is_wrong() -> None:
     assert kinds("{{ Fetch.body }}") == {Remark.NO_SUCH_OUTPUT}
     assert kinds("{{ code == 200 }}") == {Remark.TEXT_AND_NUMBER}
     assert kinds("{{ name | slice(1) }}") == {Remark.SLICE}
+    assert kinds("{{ Menu_2.OptionEntered == 1 }}") == {Remark.TEXT_AND_NUMBER}
+    assert kinds(r'{{ name | split("\\.") }}') == {Remark.DIFFERENT}
     assert kinds("{{[name}}") == {Remark.MALFORMED}
     assert kinds("{{ name | sha256 }}") == {Remark.UNTRANSLATED}
     assert kinds("{{ name }}") == set()

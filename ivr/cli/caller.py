@@ -51,8 +51,9 @@ def _cases(match: Match) -> Iterator[str]:
     if not match.cases:
         yield _pair("open cases", "none" if match.cases_known else match.detail or "not looked up")
     for n, case in enumerate(match.cases):
-        facts = f"{case.number} {case.subject} (priority {case.priority}, {case.status}, owner {case.owner})"
-        yield _pair("open cases" if n == 0 else "", facts)
+        facts = f"priority {case.priority}, {case.status}, owner {case.owner}"
+        whose = "" if case.own else ", a colleague's"
+        yield _pair("open cases" if n == 0 else "", f"{case.number} {case.subject} ({facts}{whose})")
 
 
 def _pair(name: str, value: object) -> str:

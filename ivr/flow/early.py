@@ -67,6 +67,6 @@ class RememberingQueue:
         """The place in the queue."""
         return self._queue.position()
 
-    async def look_up(self, queue: str) -> QueueStanding:
+    async def look_up(self, queue: str, *, lookback_s: float) -> QueueStanding:
         """How a queue stands."""
-        return await self._queue.look_up(queue)
+        return await self._queue.look_up(queue, lookback_s=lookback_s)

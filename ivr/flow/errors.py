@@ -13,7 +13,9 @@ While a flow runs, each of them makes the activity leave by its `error` edge.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 
 class FlowError(Exception):
@@ -21,13 +23,20 @@ class FlowError(Exception):
 
 
 class FlowFileError(FlowError):
-    """A file that is not a flow or a prompt catalogue; reads "file:line: text"."""
+    """A file that is not a flow or a prompt catalogue; reads "file:line: text", and so do those that were
+    found together with it, a line each."""
 
-    def __init__(self, file: Path, line: int, text: str) -> None:
-        super().__init__(f"{file}:{line}: {text}")
+    def __init__(self, file: Path, line: int, text: str, others: Sequence[FlowFileError] = ()) -> None:
+        super().__init__("\n".join((f"{file}:{line}: {text}", *map(str, others))))
         self.file = file
         self.line = line
         self.text = text
+
+    @classmethod
+    def together(cls, found: Sequence[FlowFileError]) -> Self:
+        """All that was found, in the order of the file, as one error; there is at least one."""
+        first, *others = sorted(found, key=lambda error: error.line)
+        return cls(first.file, first.line, first.text, others)
 
 
 class TemplateError(FlowError):

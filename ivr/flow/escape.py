@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ivr.flow.errors import TemplateError
 from ivr.flow.values import Value, as_text, to_json
@@ -42,6 +42,7 @@ class Position(StrEnum):
     SOQL_VALUE = "SOQL value"
     URL_HOST = "URL host"
     URL_SEGMENT = "URL segment"
+    URL_PATH = "whole path of a URL"
     QUERY = "query"
     JSON_STRING = "JSON string"
     JSON_VALUE = "JSON value"
@@ -52,20 +53,23 @@ POSITIONS: dict[Context, frozenset[Position]] = {
     Context.SPEECH: frozenset({Position.SPOKEN}),
     Context.SOQL: frozenset({Position.SOQL_STRING, Position.SOQL_LIKE, Position.SOQL_VALUE}),
     Context.URL: frozenset({Position.URL_HOST, Position.URL_SEGMENT, Position.QUERY}),
-    Context.PATH: frozenset({Position.URL_SEGMENT, Position.QUERY}),
+    Context.PATH: frozenset({Position.URL_SEGMENT, Position.URL_PATH, Position.QUERY}),
     Context.QUERY: frozenset({Position.QUERY}),
     Context.JSON: frozenset({Position.JSON_STRING, Position.JSON_VALUE}),
 }
 
 _SCHEME = re.compile(r"(?:https?|salesforce):", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_PATH_SAFE = "/?&=+%:,;@!$'()*~"
 _LIKE = re.compile(r"\blike\s*$", re.IGNORECASE)
 _BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SPEAKABLE_MARKS = frozenset(" .,:'’-/()+@%$€£!?\"·–—")
 
 
-def position(context: Context, before: str) -> Position:
-    """Where a value stands after the literal text `before`. Raises `TemplateError` where none may stand."""
+def position(context: Context, before: str, *, alone: bool = False) -> Position:
+    """Where a value stands after the literal text `before`. `alone`: nothing but the value is in the field.
+    Raises `TemplateError` where none may stand."""
     match context:
         case Context.PLAIN:
             return Position.TEXT
@@ -75,6 +79,8 @@ def position(context: Context, before: str) -> Position:
             return _soql_position(before)
         case Context.URL:
             return _url_position(before)
+        case Context.PATH if alone:
+            return Position.URL_PATH
         case Context.PATH:
             return Position.QUERY if _after_path(before) else Position.URL_SEGMENT
         case Context.QUERY:
@@ -102,6 +108,8 @@ def escape(place: Position, value: Value) -> str:
             return _host(as_text(value))
         case Position.URL_SEGMENT:
             return _segment(plain(as_text(value)))
+        case Position.URL_PATH:
+            return _path(as_text(value))
         case Position.QUERY:
             return quote(plain(as_text(value)), safe="")
         case Position.JSON_STRING:
@@ -189,6 +197,20 @@ def _host(text: str) -> str:
     if _HOST.fullmatch(text) is None:
         raise TemplateError("this is no host name")
     return text
+
+
+def _path(text: str) -> str:
+    """A path and perhaps a query that a value has whole. It stays on its host: no address, no way up."""
+    if text != plain(text) or "\n" in text or "\t" in text:
+        raise TemplateError("a path has no control characters")
+    path = unquote(text.partition("?")[0])
+    # Some servers cut a segment at ";" before they read it.
+    segments = [segment.partition(";")[0] for segment in path.split("/")]
+    climbs = any(segment and not segment.strip(".") for segment in segments)
+    if not path.strip("/") or "//" in path or "\\" in path or climbs or _ADDRESS.match(path):
+        raise TemplateError("this is no path on the connector's system")
+    whole = text if text.startswith("/") else f"/{text}"
+    return quote(whole, safe=_PATH_SAFE)
 
 
 def _segment(text: str) -> str:

@@ -2,14 +2,18 @@
 
 A path need not begin with "$" ("value[0].id"), and a bracket may follow a dot ("$.records.[0].Name"). A path
 is *definite* when it can lead to one place only; then it finds that value or nothing. A path with "*", "..",
-a filter, a slice or several names or indexes gives a list of all that it finds, which may be empty.
+a filter, a slice or several indexes gives a list of all that it finds, which may be empty. Several names at
+the end are one object with those that there are; before the end they lead to several places.
 
     path   := ["$" | "@"] step*            step := "." name | "." bracket | ".." (name | "*" | bracket) | ".*"
     bracket:= "[" ("*" | name, ... | index, ... | [from] ":" [to] | "?(" filter ")") "]"
     filter := terms joined by && and ||, with ! and parentheses; a term is a path, or a comparison of paths
-              and literals by == != < <= > >= in nin contains
+              and literals by == != === !== < <= > >= in nin anyof noneof subsetof contains size empty
 
-`length()` may stand at the end. Regular expressions ("=~") are refused: their work has no bound.
+A name after a dot ends at the next dot, bracket, parenthesis or blank, so "$.@odata.count" and "$.soap:Body"
+have names. A number equals a text that says it, but for "===". `length()`, `size()`, `keys()`, `first()`,
+`last()`, `min()`, `max()`, `sum()` and `avg()` may stand at the end; all but the first two after a definite
+path only. Other functions are refused, and so are regular expressions ("=~"): their work has no bound.
 """
 
 from __future__ import annotations

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from ivr.flow.errors import JsonPathError
 from ivr.flow.jsonpath_steps import (
     COMPARE,
+    FUNCTIONS,
     Nodes,
     Step,
     Test,
@@ -18,17 +20,24 @@ from ivr.flow.jsonpath_steps import (
     indexes_of,
     length,
     names_of,
+    object_of,
     slice_of,
     walk,
 )
 from ivr.flow.values import Value
 
 _MAX_DEPTH = 20
+_Read: TypeAlias = tuple[Step, bool, Sequence[str]]
+"""A step, whether it leads to one place at most, and the names when it is by names."""
 
-_NAME = re.compile(r"[^\s.\[\]()'\",:*?@$&|!=<>]+")
+_NAME = re.compile(r"[^\s.\[(]+")
+# In a filter an operator may follow, or the filter's end.
+_NAME_IN_FILTER = re.compile(r"[^\s.\[()=<>~!&|,\]]+")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _INDEX = re.compile(r"-?\d+")
-_OPERATOR = re.compile(r"==|!=|<=|>=|<|>|=~|in\b|nin\b|contains\b", re.IGNORECASE)
+_OPERATOR = re.compile(
+    r"[=!]==?|[<>]=?|=~|(?:in|nin|anyof|noneof|subsetof|contains|size|empty)\b", re.IGNORECASE
+)
 _WORDS: Mapping[str, Value] = {"true": True, "false": False, "null": None}
 
 
@@ -74,36 +83,45 @@ class Reader:
     def path(self) -> tuple[tuple[Step, ...], bool]:
         """The steps that follow, and whether they lead to one place at most."""
         steps: list[Step] = []
-        definite = True
+        definite = until_last = True
+        together: Step | None = None
         while True:
             if self.take(".."):
                 steps.append(deep)
                 definite = False
-                step, _ = self._bracket() if self.take("[") else self._dotted()
+                step, one, names = self._bracket() if self.take("[") else self._dotted(definite=False)
             elif self.take("."):
-                step, one = self._bracket() if self.take("[") else self._dotted()
-                definite &= one
+                step, one, names = self._bracket() if self.take("[") else self._dotted(definite=definite)
             elif self.take("["):
-                step, one = self._bracket()
-                definite &= one
-            else:
+                step, one, names = self._bracket()
+            elif together is None:
                 return tuple(steps), definite
+            else:
+                return (*steps[:-1], together), until_last
+            # Several names at the end are one object.
+            whole = bool(steps) and steps[-1] is deep
+            together = object_of(names, whole=whole) if len(names) > 1 else None
+            until_last, definite = definite, definite and one
             steps.append(step)
 
-    def _dotted(self) -> tuple[Step, bool]:
+    def _dotted(self, *, definite: bool) -> _Read:
         if self.take("*"):
-            return everything, False
-        name = self._match(_NAME)
+            return everything, False, ()
+        name = self._match(_NAME_IN_FILTER if self._depth else _NAME)
         if name is None:
             raise self.error("is no name")
-        if self.take("()"):
-            if name != "length":
-                raise self.error(f"follows {name}(), which there is not")
-            return length, True
-        return names_of([name]), True
+        if not self.take("()"):
+            return names_of([name]), True, (name,)
+        function = FUNCTIONS.get(name)
+        if function is None:
+            raise self.error(f"follows {name}(), which is not known here")
+        if not (definite or function is length):
+            raise self.error(f"follows {name}() after a path to several places, which is not known here")
+        return function, True, ()
 
-    def _bracket(self) -> tuple[Step, bool]:
+    def _bracket(self) -> _Read:
         self._blank()
+        names: Sequence[str] = ()
         step: Step
         if self.take("*"):
             step, one = everything, False
@@ -116,7 +134,7 @@ class Reader:
             step, one = self._numbered()
         self._blank()
         self._need("]")
-        return step, one
+        return step, one, names
 
     def _numbered(self) -> tuple[Step, bool]:
         first = self._match(_INDEX)

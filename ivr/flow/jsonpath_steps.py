@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import TypeGuard
 
 from ivr.flow.errors import JsonPathError
 from ivr.flow.values import Value
 
 MAX_NODES = 20_000
+_NUMERAL = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,4})?")
 
 Nodes = list[Value]
 Step = Callable[[Value, Value], Iterator[Value]]
@@ -36,6 +39,16 @@ def names_of(names: Sequence[str]) -> Step:
     def step(_: Value, node: Value) -> Iterator[Value]:
         if isinstance(node, Mapping):
             yield from (node[name] for name in names if name in node)
+
+    return step
+
+
+def object_of(names: Sequence[str], *, whole: bool) -> Step:
+    """One object with those of the names that a node has. `whole`: none unless it has all."""
+
+    def step(_: Value, node: Value) -> Iterator[Value]:
+        if isinstance(node, Mapping) and not (whole and any(name not in node for name in names)):
+            yield {name: node[name] for name in names if name in node}
 
     return step
 
@@ -93,13 +106,71 @@ def length(_: Value, node: Value) -> Iterator[Value]:
         yield len(node)
 
 
+def keys(_: Value, node: Value) -> Iterator[Value]:
+    """The names of an object's members."""
+    if isinstance(node, Mapping):
+        yield list(node)
+
+
+def _end(index: int) -> Step:
+    def step(_: Value, node: Value) -> Iterator[Value]:
+        if _is_list(node) and node:
+            yield node[index]
+
+    return step
+
+
+def _aggregate(of: Callable[[Sequence[float]], float]) -> Step:
+    """Of the numbers in a list; as in Jayway never a whole number."""
+
+    def step(_: Value, node: Value) -> Iterator[Value]:
+        try:
+            numbers = [float(item) for item in node if _is_number(item)] if _is_list(node) else []
+        except OverflowError as exc:
+            raise JsonPathError("a number is too large") from exc
+        if numbers:
+            yield of(numbers)
+
+    return step
+
+
+FUNCTIONS: Mapping[str, Step] = {
+    "length": length,
+    "size": length,
+    "keys": keys,
+    "first": _end(0),
+    "last": _end(-1),
+    "min": _aggregate(min),
+    "max": _aggregate(max),
+    "sum": _aggregate(sum),
+    "avg": _aggregate(lambda numbers: sum(numbers) / len(numbers)),
+}
+
+
 def _is_list(node: Value) -> TypeGuard[Sequence[Value]]:
     return isinstance(node, Sequence) and not isinstance(node, str)
 
 
+def _is_number(value: Value) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _same(left: Value, right: Value) -> bool:
-    # A number is never a boolean here, and never its text.
-    return isinstance(left, bool) == isinstance(right, bool) and left == right
+    """A number is never a boolean. A text that says a number equals it: by its value after a number, by its
+    letters before one."""
+    match left, right:
+        case str(), _ if _is_number(right):
+            return left == str(right)
+        case _, str() if _is_number(left):
+            return _NUMERAL.fullmatch(right) is not None and Decimal(str(left)) == Decimal(right)
+        case _:
+            return _same_kind(left, right) and left == right
+
+
+def _same_kind(left: Value, right: Value) -> bool:
+    if isinstance(left, bool) or isinstance(right, bool):
+        return isinstance(left, bool) and isinstance(right, bool)
+    return isinstance(left, str) == isinstance(right, str)
 
 
 def _ordered(compare: Callable[[float, float], bool]) -> Callable[[Nodes, Nodes], bool]:
@@ -119,12 +190,55 @@ def _equal(left: Nodes, right: Nodes) -> bool:
     return len(left) == len(right) == 1 and _same(left[0], right[0])
 
 
+def _alike(left: Nodes, right: Nodes) -> bool:
+    return len(left) == len(right) == 1 and _same_kind(left[0], right[0]) and _same(left[0], right[0])
+
+
 def _within(left: Nodes, right: Nodes) -> bool:
     match left, right:
-        case [sought], [str() as text]:
-            return isinstance(sought, str) and sought in text
-        case [sought], [Sequence() as values]:
+        case [sought], [values] if _is_list(values):
             return any(_same(sought, value) for value in values)
+        case _:
+            return False
+
+
+def _contains(left: Nodes, right: Nodes) -> bool:
+    match left, right:
+        case [str() as text], [str() as part]:
+            return part in text
+        case _:
+            return _within(right, left)
+
+
+def _of_lists(test: Callable[[Sequence[Value], Sequence[Value]], bool]) -> Callable[[Nodes, Nodes], bool]:
+    def compared(left: Nodes, right: Nodes) -> bool:
+        match left, right:
+            case [ours], [theirs] if _is_list(ours) and _is_list(theirs):
+                return test(ours, theirs)
+            case _:
+                return False
+
+    return compared
+
+
+def _shared(ours: Sequence[Value], theirs: Sequence[Value]) -> bool:
+    return any(_same(one, other) for one in ours for other in theirs)
+
+
+def _size(left: Nodes, right: Nodes) -> bool:
+    match left, right:
+        case [str() as text], [int() as wanted]:
+            return len(text) == wanted
+        case [values], [int() as wanted] if _is_list(values):
+            return len(values) == wanted
+        case _:
+            return False
+
+
+def _empty(left: Nodes, right: Nodes) -> bool:
+    match left, right:
+        case [str() | Sequence() | Mapping() as sized], [bool() as wanted]:
+            return (not sized) is wanted
         case _:
             return False
 
@@ -132,11 +246,18 @@ def _within(left: Nodes, right: Nodes) -> bool:
 COMPARE: Mapping[str, Callable[[Nodes, Nodes], bool]] = {
     "==": _equal,
     "!=": lambda left, right: not _equal(left, right),
+    "===": _alike,
+    "!==": lambda left, right: not _alike(left, right),
     "<": _ordered(lambda a, b: a < b),
     "<=": _ordered(lambda a, b: a <= b),
     ">": _ordered(lambda a, b: a > b),
     ">=": _ordered(lambda a, b: a >= b),
     "in": _within,
     "nin": lambda left, right: not _within(left, right),
-    "contains": lambda left, right: _within(right, left),
+    "contains": _contains,
+    "anyof": _of_lists(_shared),
+    "noneof": _of_lists(lambda ours, theirs: not _shared(ours, theirs)),
+    "subsetof": _of_lists(lambda ours, theirs: all(any(_same(a, b) for b in theirs) for a in ours)),
+    "size": _size,
+    "empty": _empty,
 }

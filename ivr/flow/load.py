@@ -18,16 +18,16 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from ivr.flow.activities import Registry, registry
-from ivr.flow.activities.base import Activity, Problem
 from ivr.flow.activities.base import Path as PropertyPath
 from ivr.flow.activities.business_hours import BusinessHours
-from ivr.flow.activities.unusable import Unusable
 from ivr.flow.errors import FlowFileError, VariableError
-from ivr.flow.model import MAIN, At, Flow, Graph, Node
+from ivr.flow.model import MAIN, Flow, Graph, Node
+from ivr.flow.read_node import read_node
 from ivr.flow.schedule import Schedule, ScheduleFile, Schedules
 from ivr.flow.template import RESERVED
 from ivr.flow.values import VariableType, coerce
 from ivr.flow.variables import SYSTEM, VariableSpec
+from ivr.flow.wording import mistakes, placed
 from ivr.flow.yaml_file import YamlFile, read_yaml
 
 _TAKEN = RESERVED | frozenset(SYSTEM) | {"true", "false", "none", "True", "False", "None", "not", "and", "or"}
@@ -75,16 +75,6 @@ class _FlowFile(_Event):
     globals: Annotated[tuple[_Name, ...], Field(max_length=200)] = ()
     variables: Annotated[dict[_VariableName, _Variable], Field(default_factory=dict, max_length=200)]
     events: Annotated[dict[_Name, _Event], Field(default_factory=dict)]
-
-
-class _Frame(_Part):
-    """What every activity has beside its own properties."""
-
-    type: str
-    description: str = ""
-    edges: Annotated[dict[str, str], Field(default_factory=dict)]
-    at: At = At.REACHED
-    wait_s: Annotated[float, Field(ge=0, le=30)] | None = None
 
 
 GLOBALS_FILE = "globals.yaml"
@@ -163,18 +153,33 @@ def _globals(path: Path) -> tuple[Mapping[str, VariableSpec], str]:
         read = _GlobalsFile.model_validate(file.content)
     except ValidationError as exc:
         raise _refused(file, exc) from exc
-    specs = {name: _variable(file, name, spec, shared=True) for name, spec in read.variables.items()}
-    return specs, file.digest
+    specs = _variables(file, read.variables, shared=True)
+    return {spec.name: spec for spec in specs}, file.digest
 
 
 def _refused(file: YamlFile, exc: ValidationError) -> FlowFileError:
-    first = exc.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    text = first["msg"].removeprefix("Value error, ")
-    return FlowFileError(file.path, file.line(first["loc"]), f"{where or 'the file'}: {text}")
+    found = [
+        FlowFileError(file.path, file.line(at), placed(at or ("the file",), text))
+        for at, text in mistakes(exc.errors(include_url=False))
+    ]
+    return FlowFileError.together(found)
 
 
-def _variable(file: YamlFile, name: str, read: _Variable, *, shared: bool = False) -> VariableSpec:
+def _variables(
+    file: YamlFile, read: Mapping[str, _Variable], *, shared: bool = False
+) -> tuple[VariableSpec, ...]:
+    specs, wrong = [], []
+    for name, variable in read.items():
+        try:
+            specs.append(_variable(file, name, variable, shared=shared))
+        except FlowFileError as exc:
+            wrong.append(exc)
+    if wrong:
+        raise FlowFileError.together(wrong)
+    return tuple(specs)
+
+
+def _variable(file: YamlFile, name: str, read: _Variable, *, shared: bool) -> VariableSpec:
     line = file.line(("variables", name, "default"))
     try:
         default = None if read.default is None else coerce(read.type, read.default)
@@ -198,27 +203,29 @@ class _Builder:
         self._activities = activities
 
     def flow(self, read: _FlowFile, known: Mapping[str, VariableSpec]) -> Flow:
-        own = tuple(_variable(self._file, name, spec) for name, spec in read.variables.items())
         return Flow(
             name=read.name,
             version=read.version,
             digest=self._file.digest,
             file=self._file.path,
-            variables=(*self._globals(read, known), *own),
+            variables=(*self._globals(read, known), *_variables(self._file, read.variables)),
             main=self._graph(MAIN, read, ()),
             events={name: self._graph(name, event, ("events", name)) for name, event in read.events.items()},
         )
 
     def _globals(self, read: _FlowFile, known: Mapping[str, VariableSpec]) -> list[VariableSpec]:
+        wrong = []
         for index, name in enumerate(read.globals):
             line = self._file.line(("globals", index))
             if name not in known:
                 there = ", ".join(sorted(known)) or "none"
                 text = f"there is no global variable {name!r} in {GLOBALS_FILE}; there are {there}"
-                raise FlowFileError(self._file.path, line, text)
-            if name in read.variables:
+                wrong.append(FlowFileError(self._file.path, line, text))
+            elif name in read.variables:
                 text = f"the variable {name!r} is global, and the flow's own as well"
-                raise FlowFileError(self._file.path, line, text)
+                wrong.append(FlowFileError(self._file.path, line, text))
+        if wrong:
+            raise FlowFileError.together(wrong)
         return [known[name] for name in dict.fromkeys(read.globals)]
 
     def _graph(self, name: str, read: _Event, at: PropertyPath) -> Graph:
@@ -229,45 +236,5 @@ class _Builder:
         return Graph(name=name, start=read.start, nodes=nodes, line=self._file.line((*at, "start")))
 
     def _node(self, name: str, properties: Mapping[str, object], at: PropertyPath) -> Node:
-        framed = {key: value for key, value in properties.items() if key in _Frame.model_fields}
-        own = {key: value for key, value in properties.items() if key not in _Frame.model_fields}
         lines = {path[len(at) :]: line for path, line in self._file.lines.items() if path[: len(at)] == at}
-        try:
-            frame = _Frame.model_validate(framed)
-        except ValidationError as exc:
-            activity: Activity = Unusable(reasons=_problems(exc))
-            return Node(name=name, activity=activity, line=self._file.line(at), lines=lines)
-        return Node(
-            name=name,
-            activity=self._activity(frame.type, own),
-            edges=frame.edges,
-            at=frame.at,
-            wait_s=frame.wait_s,
-            line=self._file.line(at),
-            lines=lines,
-        )
-
-    def _activity(self, kind: str, properties: Mapping[str, object]) -> Activity:
-        if kind not in self._activities:
-            known = ", ".join(sorted(self._activities))
-            text = f"there is no activity of type {kind!r}; there are {known}"
-            return Unusable(reasons=(Problem(at=("type",), text=text),))
-        try:
-            return self._activities[kind].model_validate(properties)
-        except ValidationError as exc:
-            return Unusable(reasons=_problems(exc))
-
-
-def _problems(exc: ValidationError) -> tuple[Problem, ...]:
-    return tuple(_problem(error["loc"], error["msg"]) for error in exc.errors(include_url=False))
-
-
-def _problem(loc: PropertyPath, message: str) -> Problem:
-    at = tuple(part for part in loc if " " not in str(part))
-    return Problem(at=at, text=f"{'.'.join(map(str, at))}: {_message(message)}".lstrip(": "))
-
-
-def _message(text: str) -> str:
-    return text.removeprefix("Value error, ").replace(
-        "Extra inputs are not permitted", "there is no such property"
-    )
+        return read_node(name, properties, self._activities, self._file.line(at), lines)

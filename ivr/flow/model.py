@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from ivr.flow.activities.base import Activity
+from ivr.flow.activities.base import Activity, Problem
 from ivr.flow.activities.base import Path as PropertyPath
 from ivr.flow.schedule import Schedules
 from ivr.flow.variables import VariableSpec
@@ -43,7 +43,8 @@ class Node:
     """A named activity in a graph.
 
     `wait_s` is for activities that start at INVITE: how long the walk waits when it gets here first; after
-    that it leaves by `error`, while the activity itself goes on. `lines` are those of the properties.
+    that it leaves by `error`, while the activity itself goes on. `faults` is what is wrong around the
+    activity's own properties (in edges, at, wait_s) and left out here. `lines` are those of the properties.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Node:
     edges: Mapping[str, str] = field(default_factory=dict)
     at: At = At.REACHED
     wait_s: float | None = None
+    faults: tuple[Problem, ...] = ()
     line: int = 0
     lines: Mapping[PropertyPath, int] = field(default_factory=dict, repr=False)
 
@@ -60,6 +62,11 @@ class Node:
         for part in path:
             known = (*known, part) if (*known, part) in self.lines else known
         return self.lines.get(known, self.line)
+
+    @property
+    def edges_unread(self) -> bool:
+        """The file has edges of it that could not be read."""
+        return any(fault.at[:1] == ("edges",) for fault in self.faults)
 
     def reads(self) -> frozenset[str]:
         """The variables and activities whose values it reads."""

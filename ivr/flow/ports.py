@@ -96,12 +96,14 @@ class AgentNotAvailable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStanding:
-    """A queue now. `oldest_s` is the longest wait, 0 when nobody waits."""
+    """A queue now. `oldest_s` is the longest wait, 0 when nobody waits; `place_s` how long a place in it
+    takes, None when too few calls were handled lately."""
 
     waiting: int
     oldest_s: float
     agents_ready: int
     agents_signed_in: int
+    place_s: float | None = None
 
 
 class Queue(Protocol):
@@ -121,8 +123,9 @@ class Queue(Protocol):
         """1 for the next to be served; None when not queued."""
         ...
 
-    async def look_up(self, queue: str) -> QueueStanding:
-        """How a queue stands now. Raises `PortError` when there is no such queue."""
+    async def look_up(self, queue: str, *, lookback_s: float) -> QueueStanding:
+        """How a queue stands now; `place_s` from the calls of the last `lookback_s` seconds. Raises
+        `PortError` when there is no such queue."""
         ...
 
 

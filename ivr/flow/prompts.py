@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ivr.flow.errors import FlowFileError, PromptError
 from ivr.flow.template import SpeechTemplate, Template
 from ivr.flow.values import Value
+from ivr.flow.wording import mistakes, placed
 from ivr.flow.yaml_file import YamlFile, read_yaml
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -92,7 +93,8 @@ def _load(path: Path) -> PromptCatalogue:
 
 
 def _refused(file: YamlFile, exc: ValidationError) -> FlowFileError:
-    first = exc.errors(include_url=False)[0]
-    return FlowFileError(
-        file.path, file.line(first["loc"]), f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    )
+    found = [
+        FlowFileError(file.path, file.line(at), placed(at or ("the file",), text))
+        for at, text in mistakes(exc.errors(include_url=False))
+    ]
+    return FlowFileError.together(found)

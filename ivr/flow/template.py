@@ -19,6 +19,7 @@ from ivr.flow.escape import Context, Position, position
 from ivr.flow.filters import FILTERS, SPOKEN_FILTERS
 from ivr.flow.sandbox import LANGUAGE, TESTS, environment, escape_filter
 from ivr.flow.values import Namespace, Value, as_text
+from ivr.flow.webex.filters import TOLERANT
 
 MAX_SOURCE = 4000
 MAX_OUTPUT = 32_768
@@ -129,11 +130,12 @@ def _place_escapes(context: Context, tree: nodes.Template) -> str | None:
     before, substituted = "", False
     for output in tree.body:
         assert isinstance(output, nodes.Output)
+        alone = len(tree.body) == len(output.nodes) == 1
         for index, node in enumerate(output.nodes):
             if isinstance(node, nodes.TemplateData):
                 before += node.data
                 continue
-            place = position(context, before)
+            place = position(context, before, alone=alone)
             output.nodes[index] = _escaped(node, place)
             before += "0" if place is not Position.JSON_VALUE else "null"
             substituted = True
@@ -159,6 +161,13 @@ def _references(node: nodes.Node, *, guarded: bool = False) -> Iterator[Referenc
             yield from _references(first, guarded=True)
             for other in others:
                 yield from _references(other)
+        case nodes.Filter(name=name) if name in TOLERANT:
+            for child in node.iter_child_nodes():
+                yield from _references(child, guarded=True)
+        case nodes.CondExpr(test=test, expr1=then, expr2=other):
+            yield from _references(test)
+            for branch in filter(None, (then, other)):
+                yield from _references(branch, guarded=guarded)
         case nodes.Getattr() | nodes.Getitem():
             for child in node.iter_child_nodes():
                 yield from _references(child, guarded=guarded)

@@ -169,6 +169,7 @@ class FakeQueue:
         self.standing = QueueStanding(waiting=0, oldest_s=0.0, agents_ready=1, agents_signed_in=1)
         self.orders: list[AgentOrder] = []
         self.agent_not_available: str | None = None
+        self.lookback_s = 0.0
 
     async def enqueue(self, queue: str, *, priority: int | None) -> Queued:
         """Writes "enqueue QUEUE PRIORITY"."""
@@ -192,8 +193,9 @@ class FakeQueue:
         """As the test has set it."""
         return self.place
 
-    async def look_up(self, queue: str) -> QueueStanding:
-        """Writes "look_up QUEUE"."""
+    async def look_up(self, queue: str, *, lookback_s: float) -> QueueStanding:
+        """Writes "look_up QUEUE"; keeps `lookback_s`."""
+        self.lookback_s = lookback_s
         await self._journal.do("look_up", queue)
         return self.standing
 

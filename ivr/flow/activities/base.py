@@ -52,6 +52,7 @@ class NeedKind(StrEnum):
     PROMPT = "prompt"
     SCHEDULE = "schedule"
     LANGUAGE = "language"
+    AGENT = "agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,8 @@ class QueueToAgent(Activity):
     }
 
     agent: PlainTemplate
-    """The agent's key in the configuration, or his name there where no other agent has it."""
+    """The agent's key in the configuration, his e-mail address there, or his name where no other agent has
+    it."""
     queue: PlainTemplate | None = None
     """The queue by whose rules the call is counted and rung, whether the agent serves it or not; without it
     the recovery queue, or else the one that calls go to by default."""
@@ -54,11 +55,15 @@ class QueueToAgent(Activity):
         }
 
     def needs(self) -> tuple[Need, ...]:
-        """The queues, when their names are fixed."""
-        named = (("queue", self.queue), ("recovery_queue", self.recovery_queue))
+        """Agent and queues, when their names are fixed."""
+        named = (
+            ("agent", NeedKind.AGENT, self.agent),
+            ("queue", NeedKind.QUEUE, self.queue),
+            ("recovery_queue", NeedKind.QUEUE, self.recovery_queue),
+        )
         return tuple(
-            Need(kind=NeedKind.QUEUE, name=template.constant, at=(key,))
-            for key, template in named
+            Need(kind=kind, name=template.constant.strip(), at=(key,))
+            for key, kind, template in named
             if template is not None and template.constant is not None
         )
 

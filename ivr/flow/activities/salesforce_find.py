@@ -54,7 +54,7 @@ class SalesforceFind(Activity):
 
     def limit_s(self) -> float:
         """Well above the connector's own deadline for the chain of look-ups."""
-        return 15.0
+        return 40.0
 
     async def run(self, acting: Acting) -> Result:
         """Ask the connector; without a number there is nothing to ask."""

@@ -11,12 +11,15 @@ from ivr.salesforce.model import Match, MatchResult
 
 
 class SalesforceOpenCases(Activity):
-    """Leaves by found, none or error. The outputs are those of the best case; `count` says how many."""
+    """Leaves by found, none or error. The outputs are those of the best case; `count` says how many.
+
+    They are the caller's own, or his account's in general: a colleague's are on the agent's desktop only.
+    """
 
     type: ClassVar[str] = "salesforce-open-cases"
     uses: ClassVar[frozenset[Port]] = frozenset({Port.CONNECTOR})
     exits: ClassVar[Mapping[str, str]] = {
-        "found": "There is at least one open case.",
+        "found": "There is at least one open case of the caller.",
         "none": "There is none, or nobody to read cases of.",
     }
 
@@ -34,12 +37,12 @@ class SalesforceOpenCases(Activity):
 
     def limit_s(self) -> float:
         """Well above the connector's own deadline for the chain of look-ups."""
-        return 15.0
+        return 40.0
 
     async def run(self, acting: Acting) -> Result:
         """Ask the connector, which waits for the find where that is still under way."""
         match = await acting.ports.connector.open_cases(self.connector)
-        if match.cases:
+        if match.own_cases:
             return Leave(outcome="found", outputs=_outputs(match))
         if match.result is MatchResult.ERROR or (match.result is MatchResult.ONE and not match.cases_known):
             return Leave(outcome=ERROR, detail=match.detail or "the cases are not known")
@@ -47,7 +50,7 @@ class SalesforceOpenCases(Activity):
 
 
 def _outputs(match: Match) -> dict[str, Value]:
-    best = match.cases[0]
+    own, best = match.own_cases, match.own_cases[0]
     fields = {
         "id": best.id,
         "number": best.number,
@@ -55,4 +58,4 @@ def _outputs(match: Match) -> dict[str, Value]:
         "priority": best.priority,
         "status": best.status,
     }
-    return {"count": len(match.cases), **{name: text for name, text in fields.items() if text is not None}}
+    return {"count": len(own), **{name: text for name, text in fields.items() if text is not None}}

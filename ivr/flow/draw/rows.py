@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ivr.flow.graph import reachable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
@@ -30,31 +32,62 @@ def rows_of(boxes: Sequence[str], links: Sequence[Link], start: str) -> dict[str
 
 
 def _forward(boxes: Sequence[str], links: Sequence[Link], start: str) -> list[tuple[str, str]]:
-    """The links without those that close a circle: a walk from the start, along heavy links first."""
-    after: dict[str, list[str]] = {box: [] for box in boxes}
-    for link in sorted(links, key=lambda link: -link.weight):
-        after[link.source].append(link.target)
-    around: set[str] = set()
-    done: set[str] = set()
-    kept: list[tuple[str, str]] = []
+    """The links without those that close a circle. Heavy links are walked first, all of them, so that a light
+    one (an error) never turns a heavy one round where there is another way."""
+    walk = _Walk(links)
     for root in (start, *boxes):
-        if root not in after or root in done:
-            continue
-        walk = [(root, iter(after[root]))]
-        around.add(root)
-        while walk:
-            box, targets = walk[-1]
-            target = next(targets, None)
-            if target is None:
-                walk.pop()
-                around.discard(box)
-                done.add(box)
-            elif target not in around:
-                kept.append((box, target))
-                if target not in done:
-                    around.add(target)
-                    walk.append((target, iter(after[target])))
-    return kept
+        if root in boxes:
+            walk.along(root)
+    return walk.kept
+
+
+class _Walk:
+    """Keeps links one by one, each unless it closes a circle with those kept before."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self.kept: list[tuple[str, str]] = []
+        heaviest = max((link.weight for link in links), default=0.0)
+        self._heavy = [link for link in links if link.weight == heaviest]
+        light = [link for link in links if link.weight < heaviest]
+        self._light = sorted(light, key=lambda link: -link.weight)
+        self._after: dict[str, list[str]] = {}
+        self._seen: set[str] = set()
+
+    def along(self, root: str) -> None:
+        """All links that a walk from here meets."""
+        self._deep(root)
+        while (link := self._new_ground()) is not None:
+            self._keep(link)
+            self._deep(link.target)
+        for link in self._light:
+            if link.source in self._seen:
+                self._keep(link)
+
+    def _new_ground(self) -> Link | None:
+        links = (link for link in self._light if link.source in self._seen)
+        return next((link for link in links if link.target not in self._seen), None)
+
+    def _deep(self, root: str) -> None:
+        """By heavy links, one way to its end before the next."""
+        if root in self._seen:
+            return
+        self._seen.add(root)
+        waiting = [link for link in reversed(self._heavy) if link.source == root]
+        while waiting:
+            link = waiting.pop()
+            self._keep(link)
+            if link.target not in self._seen:
+                self._seen.add(link.target)
+                waiting += [after for after in reversed(self._heavy) if after.source == link.target]
+
+    def _keep(self, link: Link) -> None:
+        pair = (link.source, link.target)
+        if pair not in self.kept and not self._reaches(link.target, link.source):
+            self.kept.append(pair)
+            self._after.setdefault(link.source, []).append(link.target)
+
+    def _reaches(self, start: str, end: str) -> bool:
+        return end in reachable({**dict.fromkeys((start, end), ()), **self._after}, start)
 
 
 def _topological(boxes: Sequence[str], forward: Sequence[tuple[str, str]]) -> list[str]:

@@ -16,8 +16,16 @@ from ivr.flow.draw.style import LEGEND, STYLE, text_width
 BOX_HEIGHT = 62.0
 MIN_BOX = 132.0
 PADDING = 14.0
+CLOCK = 20.0
+"""What a clock takes of a box's width, on each side of the name: that is centred."""
+PILL_OUT = 8.0
+"""How far a pill stands out of its box on the right."""
+ARRIVALS = 64.0
+"""What a pill leaves free of a box's upper edge, for the arrows that arrive there."""
 LABEL_HEIGHTS = (36.0, 46.0, 58.0, 72.0)
 """Of a row between boxes, by how many lines its longest label has."""
+BESIDE_BACK = 20.0
+"""More for a row in which an arrow with a label goes down beside one that goes up: both bend there."""
 LABEL_FONT = 11.0
 PANEL = 26.0
 HEADING = 34.0
@@ -71,6 +79,7 @@ class _Panel:
         self._group = group
         self._overlay = overlay
         self._widths = {box.name: _box_width(box) for box in group.boxes}
+        self._early = {box.name: box.early for box in group.boxes}
         self._arrows = [arrow for arrow in group.arrows if arrow.source != arrow.target]
         links = [
             Link(
@@ -84,7 +93,7 @@ class _Panel:
         self._layout: Layout = lay_out(self._widths, links, group.start)
         loops = any(arrow.source == arrow.target for arrow in group.arrows)
         span = self._layout.right - self._layout.left + (40.0 if loops else 0.0)
-        self.width = max(span, text_width(title_of(group), 14)) + 2 * PANEL
+        self.width = max(span, text_width(title_of(group), 14, bold=True)) + 2 * PANEL
         self._tops = self._row_tops()
         self.height = self._tops[-1] + PANEL
 
@@ -114,10 +123,22 @@ class _Panel:
         lines = [0] * self._layout.rows
         for arrow, spots in zip(self._arrows, self._layout.links, strict=True):
             lines[spots[1].row] = max(lines[spots[1].row], len(_label_lines(arrow)))
+        crowded = self._crowded_rows()
         tops = [HEADING + PANEL]
         for row, most in enumerate(lines):
-            tops.append(tops[-1] + (BOX_HEIGHT if row % 2 == 0 else LABEL_HEIGHTS[most]))
+            height = BOX_HEIGHT if row % 2 == 0 else LABEL_HEIGHTS[most]
+            tops.append(tops[-1] + height + BESIDE_BACK * (row in crowded))
         return tops
+
+    def _crowded_rows(self) -> set[int]:
+        """The rows in which a label stands and an arrow goes up."""
+        labelled, back = set[int](), set[int]()
+        for arrow, spots in zip(self._arrows, self._layout.links, strict=True):
+            if arrow.label:
+                labelled.add(spots[1].row)
+            if spots[0].row > spots[-1].row:
+                back.update(spot.row for spot in (spots[1], spots[-2]))
+        return labelled & back
 
     def _y(self, row: int) -> float:
         """The middle of a row."""
@@ -134,12 +155,18 @@ class _Panel:
             sides.setdefault((arrow.source, down), []).append((spots[1].x, index, 0))
             sides.setdefault((arrow.target, not down), []).append((spots[-2].x, index, 1))
         ends = [[0.0, 0.0] for _ in self._arrows]
-        for (box, _), meeting in sides.items():
-            middle, width = self._layout.boxes[box].x, self._widths[box]
+        for (box, below), meeting in sides.items():
+            middle, width = self._side(box, below=below)
             step = min(22.0, (width - 24.0) / max(len(meeting) - 1, 1))
             for at, (_, index, end) in enumerate(sorted(meeting)):
                 ends[index][end] = middle + (at - (len(meeting) - 1) / 2) * step
         return [(leaves, arrives) for leaves, arrives in ends]
+
+    def _side(self, box: str, *, below: bool) -> tuple[float, float]:
+        """Middle and width of what arrows can use of a box's lower or upper edge: not what a pill covers."""
+        middle, width = self._layout.boxes[box].x, self._widths[box]
+        covered = 0.0 if below else _pill_width(self._early[box]) - PILL_OUT
+        return (middle, width) if covered <= 0 else (middle - covered / 2, width - covered)
 
     def _arrow(self, arrow: Arrow, spots: tuple[Spot, ...], ends: tuple[float, float]) -> Iterator[str]:
         down = spots[0].row < spots[-1].row
@@ -184,7 +211,7 @@ class _Panel:
         for at, (kind, text, _) in enumerate(shown):
             yield f'<text class="{kind}" x="{width / 2:.1f}" y="{top + at * 16.0:.1f}">{escape(text)}</text>'
         if box.early:
-            yield from _pill(box.early, width + 8.0)
+            yield from _pill(box.early, width + PILL_OUT)
         if box.waits:
             yield _clock(13.0, 13.0)
         count = self._overlay.counts.get((self._group.name, box.name), 0)
@@ -201,11 +228,12 @@ def _hint(box: Box) -> str:
 
 def _box_width(box: Box) -> float:
     texts = (
-        text_width(box.name, 13, bold=True) + 20.0 * box.waits,
+        text_width(box.name, 13, bold=True) + 2 * CLOCK * box.waits,
         text_width(box.type, 11),
         text_width(box.summary, 11),
     )
-    return max(MIN_BOX, max(texts) + 2 * PADDING, 2 * text_width(box.early, 10))
+    pill = _pill_width(box.early) - PILL_OUT + ARRIVALS if box.early else 0.0
+    return max(MIN_BOX, max(texts) + 2 * PADDING, pill)
 
 
 def _label_width(arrow: Arrow) -> float:
@@ -246,8 +274,12 @@ def _curve(points: list[tuple[float, float]]) -> str:
     return " ".join(path)
 
 
+def _pill_width(text: str) -> float:
+    return text_width(text, 10) + 14.0 if text else 0.0
+
+
 def _pill(text: str, right: float) -> Iterator[str]:
-    width = text_width(text, 10) + 14.0
+    width = _pill_width(text)
     x = right - width
     yield f'<rect class="pill" x="{x:.1f}" y="-9" width="{width:.1f}" height="17" rx="8.5"/>'
     yield f'<text class="pill" x="{x + width / 2:.1f}" y="3">{escape(text)}</text>'

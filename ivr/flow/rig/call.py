@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
+from ivr.acd.errors import CallGone
 from ivr.acd.model import Offer as AcdOffer
 from ivr.acd.service import AcdService
 from ivr.clock import Clock
@@ -72,13 +73,13 @@ class RigCall:
         )
         self._agents = Agents(scenario, acd, self.story)
         self._run = FlowRun(
-            flow=forced(flow, scenario.force),
+            flow=forced(flow, scenario.force, self.story.unheard.append),
             ports=Ports(
                 voice=self._voice,
                 queue=self._queue,
                 connector=self._connector,
                 desktop=RigDesktop(self.story),
-                transfer=RigTransfer(scenario.transfers, self.story),
+                transfer=RigTransfer(scenario.transfers, self.story, self._transferred),
             ),
             start=StartValues(
                 ani=scenario.caller.number or "",
@@ -149,7 +150,8 @@ class RigCall:
             await _cancelled(treatment, search)
         if talks is not None:
             await self._converse(talks)
-        self._hang_up(Ending.ENDED_BY_FLOW)
+        through = self._phase is Phase.TRANSFERRED
+        self._hang_up(Ending.TRANSFERRED if through else Ending.ENDED_BY_FLOW)
 
     async def _wait_with_music(self, queue: str, search: asyncio.Task[Offer]) -> None:
         music = asyncio.create_task(self._voice.music(self._queues[queue].music, duration_s=None))
@@ -162,7 +164,11 @@ class RigCall:
         await self._queue.queued.wait()
         self._phase = Phase.QUEUED
         while True:
-            offer = await self._acd.next_offer(CALL_ID)
+            try:
+                offer = await self._acd.next_offer(CALL_ID)
+            except CallGone:  # put through meanwhile: whoever waits for an agent here is cancelled
+                await asyncio.get_running_loop().create_future()
+                raise
             self._phase = Phase.OFFERED
             self._own(self._fire(EventName.AGENT_OFFERED, offer))
             answer = await self._agents.ring(offer)
@@ -217,6 +223,11 @@ class RigCall:
 
     async def _hung_up_by_flow(self) -> None:
         self._hang_up(Ending.ENDED_BY_FLOW)
+
+    def _transferred(self) -> None:
+        """Somebody outside has answered: from here on the call is his, and no agent's."""
+        self._phase = Phase.TRANSFERRED
+        self._acd.leave(CALL_ID)
 
     def _end(self, by: str) -> None:
         if not self._ended.done():

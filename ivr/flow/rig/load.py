@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ivr.flow.activities.base import ERROR
+from ivr.flow.activities.base import ERROR, NeedKind
 from ivr.flow.errors import FlowFileError
 from ivr.flow.load import load_flow
 from ivr.flow.model import Flow, Node
@@ -44,7 +44,7 @@ def load_scenarios(path: Path) -> ScenarioFile:
         yaml = read_yaml(path)
         suite = Suite.model_validate(yaml.content)
         flow = load_flow(_flow_path(path, suite))
-        prompts = load_prompts(_prompts_path(path, suite))
+        prompts = _prompts(path, suite, flow)
     except FlowFileError as exc:
         raise ScenarioFileError([str(exc)]) from exc
     except ValidationError as exc:
@@ -72,6 +72,15 @@ def load_scenarios(path: Path) -> ScenarioFile:
 def _flow_path(path: Path, suite: Suite) -> Path:
     # Without the dots, so that messages name files as people do.
     return Path(normpath(path.parent / suite.flow))
+
+
+def _prompts(path: Path, suite: Suite, flow: Flow) -> PromptCatalogue:
+    """The catalogue; an empty one where none is named, none is there and none is asked for."""
+    file = _prompts_path(path, suite)
+    needs = {need.kind for _, node in all_nodes(flow) for need in node.activity.needs()}
+    if suite.prompts is None and not file.is_file() and NeedKind.PROMPT not in needs:
+        return PromptCatalogue(language=suite.language, prompts={})
+    return load_prompts(file)
 
 
 def _prompts_path(path: Path, suite: Suite) -> Path:

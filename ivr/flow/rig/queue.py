@@ -104,10 +104,11 @@ class RigQueue:
         """The place in the queue."""
         return self._acd.position(self._call_id)
 
-    async def look_up(self, queue: str) -> QueueStanding:
+    async def look_up(self, queue: str, *, lookback_s: float) -> QueueStanding:
         """How a queue stands now."""
         try:
             now = self._acd.queue(QueueName(queue))
+            place_s = self._acd.place_s(QueueName(queue), lookback_s)
         except AcdError as exc:
             raise PortError(str(exc)) from exc
         return QueueStanding(
@@ -115,6 +116,7 @@ class RigQueue:
             oldest_s=now.oldest_s,
             agents_ready=now.agents_ready,
             agents_signed_in=now.agents_signed_in,
+            place_s=place_s,
         )
 
     def identified(self, match: Match) -> None:

@@ -79,6 +79,10 @@ class Story:
         self.moments: list[Moment] = []
         self.steps: list[Step] = []
         self.comments: list[Comment] = []
+        self.refused: list[Comment] = []
+        """What Salesforce did not take: it stays in the outbox."""
+        self.unheard: list[str] = []
+        """What forced activities would have said or played."""
         self.queued: Standing | None = None
         self.agent: str | None = None
         self.ending: Ending | None = None

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ivr.clock import Clock
 from ivr.flow.ports import HttpRequest, HttpResponse, PortError, TransferOrder, TransferOutcome
-from ivr.flow.rig.scenario import HttpAnswer, Salesforce, Scenario, ScriptedTransfer
+from ivr.flow.rig.answers import AnswerScript, body_of
+from ivr.flow.rig.scenario import Salesforce, Scenario, ScriptedTransfer
 from ivr.flow.rig.story import Comment, Kind, Story
-from ivr.lookup import CallerLookup
+from ivr.lookup import CallerLookup, request_limit_s
 from ivr.numbers import E164, to_e164
 from ivr.salesforce.model import Account, Candidate, Case, Contact, Match, MatchResult
-from ivr.salesforce.settings import Timeouts
 from ivr.salesforce.wire import Observe
 from ivr.store.values import CASE_COMMENT, WriteRules
-from ivr.writes import Known, planned, task_links
+from ivr.writes import known_of, planned, task_links
 
 DEFAULT_REGION = "US"
-READ_S = Timeouts().read_s
 _TOO_SLOW = "timeout: no answer"
 WRITES = WriteRules()
 """What is written about a call, as a connector does it that is not told otherwise."""
+_READS = frozenset({"GET", "HEAD"})
+_NO_SESSION, _SERVER_FAULT = 401, 500
+_REDIRECTS = (301, 400)
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
@@ -38,24 +39,25 @@ class ScriptedDirectory:
     async def find(self, number: E164, observe: Observe | None = None) -> Match:
         """Who has the number: ids and names, as a search gives them."""
         self._story.add(Kind.ASKED, f"find {number}")
-        if not await _answers(self._script.find_after_s):
+        if not await self._answers(self._script.find_after_s):
             return Match(result=MatchResult.ERROR, detail=_TOO_SLOW)
         return found(self._script)
 
     async def open_cases(self, match: Match, observe: Observe | None = None) -> Match:
         """The whole records and the open cases."""
         self._story.add(Kind.ASKED, "open_cases")
-        if not await _answers(self._script.cases_after_s):
+        if not await self._answers(self._script.cases_after_s):
             return replace(match, detail=_TOO_SLOW)
         if self._script.cases_fail is not None:
             return replace(match, detail=self._script.cases_fail)
         return filled(self._script, match)
 
-
-async def _answers(after_s: float) -> bool:
-    """Whether an answer after so many seconds is waited for; a real connector gives up before a slow one."""
-    await asyncio.sleep(min(after_s, READ_S))
-    return after_s < READ_S
+    async def _answers(self, after_s: float) -> bool:
+        """Whether an answer after so many seconds is waited for; a real connector gives up before a slow
+        one."""
+        limit_s = request_limit_s(self._script.deadline_s)
+        await asyncio.sleep(min(after_s, limit_s))
+        return after_s < limit_s
 
 
 def found(script: Salesforce) -> Match:
@@ -128,7 +130,7 @@ class RigConnector:
         self._match = match
         self._lookups: dict[tuple[str, str], CallerLookup] = {}
         self._latest: dict[str, CallerLookup] = {}
-        self._used: dict[int, int] = {}
+        self._answers = AnswerScript(self._script.http)
 
     async def find(self, connector: str, number: str) -> Match:
         """Who has this number."""
@@ -144,10 +146,9 @@ class RigConnector:
         return await lookup.open_cases()
 
     async def post_comment(self, connector: str, text: str) -> None:
-        """To the case, or as a Task where there is none: what a real call would write by default."""
-        if self._script.writes_fail is not None:
-            raise PortError(self._script.writes_fail)
-        known = _known(self._match())
+        """To the case, or as a Task where there is none: what a real call would write by default. As there it
+        goes into the outbox, which a fault of Salesforce fails and not the flow."""
+        known = known_of(self._match())
         operations = planned(WRITES, known, answered=self._story.agent is not None)
         if not operations:
             self._story.add(Kind.NOT_WRITTEN, "there is nothing in Salesforce to write it to")
@@ -158,31 +159,53 @@ class RigConnector:
                 if operation == CASE_COMMENT
                 else Comment(text=text, task_on=links.get("who_id") or links.get("what_id"))
             )
-            self._story.comments.append(comment)
-            self._story.add(Kind.WRITTEN, str(comment))
+            self._write(comment)
+
+    def _write(self, comment: Comment) -> None:
+        if self._script.writes_fail is not None:
+            self._story.refused.append(comment)
+            self._story.add(Kind.NOT_WRITTEN, f"{comment}: {self._script.writes_fail}")
+            return
+        self._story.comments.append(comment)
+        self._story.add(Kind.WRITTEN, str(comment))
 
     async def request(self, request: HttpRequest) -> HttpResponse:
-        """The first scripted answer that fits. Raises `PortError` when there is none."""
+        """The scripted answer that fits. A read that fails at once is asked again once, as by a real
+        connector. Raises `PortError` when there is no answer."""
+        reads = request.method.upper() in _READS
+        try:
+            response = await self._once(request)
+        except _Unscripted:
+            raise
+        except PortError:
+            if not reads:
+                raise
+        else:
+            if not reads or response.status < _SERVER_FAULT:
+                return response
+        return await self._once(request)
+
+    async def _once(self, request: HttpRequest) -> HttpResponse:
+        response = await self._ask(request)
+        if response.status == _NO_SESSION:  # the session is renewed, and the request sent again
+            response = await self._ask(request)
+        if _REDIRECTS[0] <= response.status < _REDIRECTS[1]:
+            raise PortError("a redirect, which is never followed")
+        return response
+
+    async def _ask(self, request: HttpRequest) -> HttpResponse:
         path = request.path.partition("?")[0]
         self._story.add(Kind.ASKED, f"{request.method} {path}")
-        answer = self._answer(request)
+        answer = self._answers.take(request.connector, request.method, request.path)
         if answer is None:
             self._story.add(Kind.FAULT, f"no scripted answer for {request.method} {path}")
-            raise PortError("the scenario has no answer for this request")
+            raise _Unscripted("the scenario has no answer for this request")
         await asyncio.sleep(min(answer.after_s, request.timeout_s))
         if answer.after_s > request.timeout_s:
             raise TimeoutError
         if answer.fails is not None:
             raise PortError(answer.fails)
-        return HttpResponse(status=answer.status, body=_body(answer))
-
-    def _answer(self, request: HttpRequest) -> HttpAnswer | None:
-        for index, answer in enumerate(self._script.http):
-            used = self._used.get(index, 0)
-            if _fits(answer, request) and (answer.times is None or used < answer.times):
-                self._used[index] = used + 1
-                return answer
-        return None
+        return HttpResponse(status=answer.status, body=body_of(answer))
 
     def _new_lookup(self, connector: str, number: str) -> CallerLookup:
         lookup = self._lookups[connector, number] = CallerLookup(
@@ -198,34 +221,20 @@ class RigConnector:
         return lookup
 
 
-def _known(match: Match | None) -> Known:
-    return Known(
-        case_id=match.cases[0].id if match and match.cases else None,
-        contact_id=match.contact.id if match and match.contact else None,
-        account_id=match.account.id if match and match.account else None,
-    )
-
-
-def _fits(answer: HttpAnswer, request: HttpRequest) -> bool:
-    return (
-        answer.connector in (None, request.connector)
-        and (answer.method is None or answer.method.upper() == request.method.upper())
-        and (answer.path is None or answer.path in request.path)
-    )
-
-
-def _body(answer: HttpAnswer) -> str:
-    if answer.body is not None:
-        return answer.body
-    return "" if "json_" not in answer.model_fields_set else json.dumps(answer.json_)
+class _Unscripted(PortError):
+    """The scenario does not say what the answer is: asking again would not help."""
 
 
 class RigTransfer:
     """Implements the flow's `Transfer`: whoever is called does what the scenario says."""
 
-    def __init__(self, targets: Sequence[ScriptedTransfer], story: Story) -> None:
+    def __init__(
+        self, targets: Sequence[ScriptedTransfer], story: Story, talking: Callable[[], None]
+    ) -> None:
+        """`talking` is told when the far end has answered."""
         self._targets = targets
         self._story = story
+        self._talking = talking
 
     async def transfer(self, order: TransferOrder) -> TransferOutcome:
         """The target rings and answers, or does not. Raises `PortError` for one that is not scripted."""
@@ -239,6 +248,7 @@ class RigTransfer:
             return TransferOutcome.NO_ANSWER
         await asyncio.sleep(min(target.after_s, order.ring_s))
         if target.outcome is TransferOutcome.TALKED:
+            self._talking()
             self._story.add(Kind.SPOKE, f"with {order.target}")
             await asyncio.sleep(target.talks_s)
         return target.outcome

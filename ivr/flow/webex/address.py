@@ -13,7 +13,7 @@ from urllib.parse import unquote, unquote_plus
 
 from ivr.flow.webex.pebble.lexer import Plain, Printed, split
 
-_ORIGIN = re.compile(r"\s*(https?://[A-Za-z0-9.-]+(?::\d+)?)(?=[/?#]|$)", re.IGNORECASE)
+_ORIGIN = re.compile(r"\s*(https?://(?:[A-Za-z0-9.-]|\{\{[^{}]*\}\})+(?::\d+)?)(?=[/?#]|\s*$)", re.IGNORECASE)
 _SELECT = re.compile(r"\s*select\s", re.IGNORECASE)
 _FIND = re.compile(r"\s*find\s*\{", re.IGNORECASE)
 _Piece = Plain | Printed
@@ -22,7 +22,7 @@ _Piece = Plain | Printed
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """The parts of an address, each a Pebble template in plain text. `origin` is "" for a relative one, None
-    when it is absolute and cannot be known before the flow runs."""
+    when it cannot be told whether it is absolute; values may stand in it."""
 
     origin: str | None
     path: str
@@ -46,6 +46,12 @@ def take_apart(template: str) -> Address:
         path="".join(_source(piece) for piece in path),
         query=tuple(_parameter(part) for part in _apart(query, "&") if part),
     )
+
+
+def is_one_value(template: str) -> bool:
+    """Nothing but one expression."""
+    pieces = list(split(template.strip()))
+    return len(pieces) == 1 and isinstance(pieces[0], Printed)
 
 
 def is_soql(text: str) -> bool:

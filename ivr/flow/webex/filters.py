@@ -13,32 +13,23 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import cast
 from urllib.parse import quote_plus
 
-from jinja2 import Undefined
-
 from ivr.flow.errors import TemplateError
 from ivr.flow.jsonpath import compile_path
 from ivr.flow.values import Value, as_text, to_json
 from ivr.flow.webex import dates
-
-MAX_RESULT = 32_768
-_Number = int | Decimal
-
-
-def text(value: object) -> str:
-    """As text; nothing for what is not set."""
-    known = _known(value)
-    return "" if known is None else as_text(known)
+from ivr.flow.webex.elements import ELEMENTS, MAX_RESULT
+from ivr.flow.webex.known import Number, known, number, text
 
 
 def plus(left: object, right: object) -> Value:
     """Joins when one of the two is a text, adds numbers, refuses the rest."""
-    one, other = _known(left), _known(right)
+    one, other = known(left), known(right)
     if isinstance(one, str) or isinstance(other, str):
         joined = _or_null(one) + _or_null(other)
         if len(joined) > MAX_RESULT:
             raise TemplateError("the result of + is too long")
         return joined
-    return _number(one, "+") + _number(other, "+")
+    return number(one, "+") + number(other, "+")
 
 
 def divide(left: object, right: object) -> Value:
@@ -63,7 +54,7 @@ def modulo(left: object, right: object) -> Value:
 
 def same(left: object, right: object) -> bool:
     """Equal: numbers by their value; a text never equals a number, nor a truth value one."""
-    one, other = _known(left), _known(right)
+    one, other = known(left), known(right)
     if isinstance(one, bool) is not isinstance(other, bool):
         return False
     return one == other
@@ -71,17 +62,17 @@ def same(left: object, right: object) -> bool:
 
 def compare(left: object, operator: object, right: object) -> bool:
     """<, <=, > or >= of two numbers; false when one is not set."""
-    one, other = _known(left), _known(right)
+    one, other = known(left), known(right)
     if one is None or other is None:
         return False
-    above, below = _number(one, str(operator)), _number(other, str(operator))
+    above, below = number(one, str(operator)), number(other, str(operator))
     return {"<": above < below, "<=": above <= below, ">": above > below, ">=": above >= below}[str(operator)]
 
 
 def part(value: object, *keys: object) -> Value:
     """What lies at the end of a path of keys and numbers; not set when the path leads nowhere."""
-    here = _known(value)
-    for key in map(_known, keys):
+    here = known(value)
+    for key in map(known, keys):
         match here, key:
             case Mapping(), str() if key in here:
                 here = here[key]
@@ -99,12 +90,12 @@ def or_else(value: object, other: object) -> object:
 
 def least(value: object, *others: object) -> Value:
     """The smallest of numbers."""
-    return min(_number(_known(item), "min") for item in (value, *others))
+    return min(number(known(item), "min") for item in (value, *others))
 
 
 def greatest(value: object, *others: object) -> Value:
     """The largest of numbers."""
-    return max(_number(_known(item), "max") for item in (value, *others))
+    return max(number(known(item), "max") for item in (value, *others))
 
 
 def untranslated(source: object) -> str:
@@ -120,7 +111,7 @@ def json_path(value: object, path: object) -> Value:
 
 def contains(value: object, part: object) -> bool:
     """A text has this part, a list this element, a mapping this key; nothing has anything when not set."""
-    within, wanted = _known(value), _known(part)
+    within, wanted = known(value), known(part)
     match within:
         case None:
             return False
@@ -136,14 +127,14 @@ def contains(value: object, part: object) -> bool:
 
 def cut(value: object, start: object = 0, end: object = None) -> Value:
     """The part from `start` up to, not including, `end`. Fails when the value is not that long."""
-    within = _known(value)
+    within = known(value)
     if within is None:
         return None
     if not isinstance(within, str | Sequence):
         raise TemplateError("slice is for texts and lists")
-    first = int(_number(_known(start), "slice"))
-    stop = _known(end)
-    last = len(within) if stop is None else int(_number(stop, "slice"))
+    first = int(number(known(start), "slice"))
+    stop = known(end)
+    last = len(within) if stop is None else int(number(stop, "slice"))
     if first < 0 or last > len(within) or first > last or (stop is not None and first == last):
         raise TemplateError(f"there is no part {first} to {last} in {len(within)} characters")
     return cast("Value", within[first:last])
@@ -151,34 +142,21 @@ def cut(value: object, start: object = 0, end: object = None) -> Value:
 
 def blank(value: object) -> bool:
     """Not set, blanks alone, or a list or mapping without elements."""
-    known = _known(value)
-    match known:
+    found = known(value)
+    match found:
         case None:
             return True
         case str():
-            return not known.strip()
+            return not found.strip()
         case Sequence() | Mapping():
-            return not known
+            return not found
         case _:
             return False
 
 
 def missing(value: object) -> bool:
     """Not set."""
-    return _known(value) is None
-
-
-def split(value: object, separator: object, limit: object = None) -> Value:
-    """The parts of a text between the separators, which is a text and no pattern."""
-    whole, between = text(value), text(separator)
-    if not between:
-        return list(whole)
-    most = _known(limit)
-    parts = whole.split(between, -1 if most is None else max(0, int(_number(most, "split")) - 1))
-    # Java leaves out empty parts at the end, but for a limit.
-    while most is None and len(parts) > 1 and not parts[-1]:
-        parts.pop()
-    return cast("Value", parts)
+    return known(value) is None
 
 
 def capitalize(value: object) -> str:
@@ -194,7 +172,7 @@ def title(value: object) -> str:
 
 def abbreviate(value: object, length: object) -> str:
     """At most `length` characters, the last three of them dots."""
-    whole, most = text(value), int(_number(_known(length), "abbreviate"))
+    whole, most = text(value), int(number(known(length), "abbreviate"))
     if len(whole) <= most:
         return whole
     return whole[: most - 3] + "..." if most > 3 else whole[:most]
@@ -202,18 +180,28 @@ def abbreviate(value: object, length: object) -> str:
 
 def absolute(value: object) -> Value:
     """A number without its sign."""
-    number = _number(_known(value), "abs")
-    return -number if number < 0 else number
+    signed = number(known(value), "abs")
+    return -signed if signed < 0 else signed
 
 
-def number_format(value: object, pattern: object = "#,##0.###") -> str:
-    """A number by Java's pattern: `0` is a digit in any case, `#` one where there is one."""
-    number, form = Decimal(_number(_known(value), "numberformat")), text(pattern)
+def truth(value: object) -> bool:
+    """As a condition; what is not set is false."""
+    return bool(known(value))
+
+
+def number_format(value: object, pattern: object = "#,##0.###") -> Value:
+    """A number by Java's pattern: `0` is a digit in any case, `#` one where there is one. Not set when the
+    number is not."""
+    given, form = known(value), text(pattern)
+    return None if given is None else _formatted(Decimal(number(given, "numberformat")), form)
+
+
+def _formatted(given: Decimal, form: str) -> str:
     whole, _, part = form.partition(".")
     if not set(form) <= set("#0,."):
         raise TemplateError(f"the number pattern {form[:40]!r} is not known")
     least, most = part.count("0"), min(len(part), 12)
-    rounded = number.quantize(Decimal(1).scaleb(-most), rounding=ROUND_HALF_EVEN)
+    rounded = given.quantize(Decimal(1).scaleb(-most), rounding=ROUND_HALF_EVEN)
     digits, _, decimals = f"{abs(rounded):f}".partition(".")
     digits = digits.lstrip("0").rjust(whole.count("0"), "0")
     decimals = decimals.rstrip("0").ljust(least, "0")
@@ -229,7 +217,7 @@ def last_digits(value: object, start: object, end: object) -> str:
     digits = "".join(char for char in text(value) if "0" <= char <= "9")
     if len(digits) < 10:
         raise TemplateError("this is no phone number of ten digits")
-    first, last = (int(_number(_known(index), "last_digits")) for index in (start, end))
+    first, last = (int(number(known(index), "last_digits")) for index in (start, end))
     return digits[len(digits) - first : len(digits) - last]
 
 
@@ -245,13 +233,13 @@ def json_escape(value: object) -> str:
 
 def from_json(value: object) -> Value:
     """What a JSON text means; any other value as it is."""
-    known = _known(value)
-    if not isinstance(known, str):
-        return known
+    found = known(value)
+    if not isinstance(found, str):
+        return found
     try:
-        return cast("Value", json.loads(known))
+        return cast("Value", json.loads(found))
     except (ValueError, RecursionError) as exc:
-        raise TemplateError(f"this is no JSON: {known[:40]!r}") from exc
+        raise TemplateError(f"this is no JSON: {found[:40]!r}") from exc
 
 
 def zoned(value: object) -> str:
@@ -262,20 +250,20 @@ def zoned(value: object) -> str:
 def epoch(value: object, millis: object = False) -> int:
     """Seconds since 1970, or milliseconds."""
     seconds = _moment(value, None).timestamp()
-    return int(seconds * 1000) if _known(millis) is True else int(seconds)
+    return int(seconds * 1000) if known(millis) is True else int(seconds)
 
 
 def date_format(value: object, pattern: object = None, existing: object = None, zone: object = None) -> str:
     """A moment, or a text that is one by the pattern `existing`, in a pattern and a time zone."""
     if missing(value):
         return ""
-    known = _moment(value, None if missing(existing) else text(existing))
+    moment = _moment(value, None if missing(existing) else text(existing))
     place = UTC if missing(zone) else dates.zone(text(zone))
-    return dates.write(known.astimezone(place), dates.DEFAULT_PATTERN if missing(pattern) else text(pattern))
+    return dates.write(moment.astimezone(place), dates.DEFAULT_PATTERN if missing(pattern) else text(pattern))
 
 
 def _moment(value: object, existing: str | None) -> datetime:
-    match _known(value):
+    match known(value):
         case datetime() as moment:
             return moment
         case bool():
@@ -288,28 +276,12 @@ def _moment(value: object, existing: str | None) -> datetime:
             raise TemplateError(f"{type(other).__name__} is no date")
 
 
-def _known(value: object) -> Value:
-    return None if isinstance(value, Undefined) else cast("Value", value)
-
-
 def _or_null(value: Value) -> str:
     return "null" if value is None else as_text(value)
 
 
-def _operands(left: object, right: object, operator: str) -> tuple[_Number, _Number]:
-    return _number(_known(left), operator), _number(_known(right), operator)
-
-
-def _number(value: Value, operator: str) -> _Number:
-    match value:
-        case bool():
-            raise TemplateError(f"{operator} is for numbers")
-        case int() | Decimal():
-            return value
-        case float():
-            return Decimal(str(value))
-        case _:
-            raise TemplateError(f"{operator} is for numbers")
+def _operands(left: object, right: object, operator: str) -> tuple[Number, Number]:
+    return number(known(left), operator), number(known(right), operator)
 
 
 def _towards_zero(above: int, below: int) -> int:
@@ -317,7 +289,18 @@ def _towards_zero(above: int, below: int) -> int:
     return whole if (above < 0) is (below < 0) else -whole
 
 
+TOLERANT = frozenset(
+    {
+        "abbreviate", "base64_decode", "base64_encode", "blank", "capitalize", "compare", "contains", "cut",
+        "date_format", "first_element", "from_json", "is_iterable", "is_map", "joined", "json_escape",
+        "json_path", "last_element", "missing", "number_format", "or_else", "part", "plus", "reverse", "same",
+        "size", "sort", "split", "split_by", "text", "title", "truth", "url_encode",
+    }
+)  # fmt: skip
+"""Those for which an unset value is a value like others."""
+
 PEBBLE_FILTERS: Mapping[str, Callable[..., object]] = {
+    **ELEMENTS,
     "abbreviate": abbreviate,
     "abs": absolute,
     "blank": blank,
@@ -341,9 +324,9 @@ PEBBLE_FILTERS: Mapping[str, Callable[..., object]] = {
     "part": part,
     "plus": plus,
     "same": same,
-    "split": split,
     "text": text,
     "title": title,
+    "truth": truth,
     "untranslated": untranslated,
     "url_encode": url_encode,
     "zoned": zoned,

@@ -30,7 +30,14 @@ OUTPUTS: Mapping[str, Mapping[str, Output]] = {
     "queue-contact": {"queueid": Output(attribute="queue", always=True)},
     "queue-lookup": {
         name.casefold(): Output(attribute=name, type=Type.WHOLE, always=True)
-        for name in ("PIQ", "CallsQueuedNow", "OldestCallTime", "LoggedOnAgentsAll", "AvailableAgentsAll")
+        for name in (
+            "PIQ",
+            "EWT",
+            "CallsQueuedNow",
+            "OldestCallTime",
+            "LoggedOnAgentsAll",
+            "AvailableAgentsAll",
+        )
     },
     "business-hours": _HOURS,
     "blind-transfer": {"failurecode": Output(attribute="FailureReason")},

@@ -24,11 +24,13 @@ SURE = 0.8
 """Likeness above which a sentence is that sentence; another one stays below 0.5."""
 MUSIC = 0.75
 """The same for music; another part of the same tune comes to 0.7 at most."""
+TONE = 0.8
+"""Share of a tone above which it is that tone."""
 BEGINNING_S = 0.8
 """How much of a sentence is enough to know it while it is spoken."""
 LISTEN_EVERY_S = 0.2
 LATE_S = 0.25
-"""How much of the first sentence the recording may miss."""
+"""How much of the first sentence, and of a last one that is short, the recording may miss."""
 WAV_HEADER = 44
 SPEAK_TIMEOUT_S = 10.0
 Samples = NDArray[np.float64]
@@ -42,22 +44,30 @@ class Heard:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A part of the recording."""
+
+    from_s: float
+    until_s: float
+
+
 class Ear:
     """One caller's recording. `voice` speaks as the node does; `sounds` are files by their name."""
 
     def __init__(self, recording: Path, voice: Speech, language: str, sounds: dict[str, Path]) -> None:
         self._recording = recording
         self._voice = voice
-        self._language = language
-        self._sounds = sounds
+        self.language = language
+        self.sounds = sounds
         self._waves: dict[str, Samples] = {}
 
     async def wave(self, text: str) -> Samples:
         """How a text or a file sounds."""
         if text not in self._waves:
-            path = self._sounds.get(text)
+            path = self.sounds.get(text)
             if path is None:
-                path = await self._voice.say(text, self._language, timeout_s=SPEAK_TIMEOUT_S)
+                path = await self._voice.say(text, self.language, timeout_s=SPEAK_TIMEOUT_S)
             self._waves[text] = np.asarray(await asyncio.to_thread(read_mono, path, RATE), np.float64)
         return self._waves[text]
 
@@ -104,9 +114,19 @@ class Ear:
         found = await asyncio.to_thread(listen.find, part, await self.wave(name), RATE, loop=True)
         return found.score >= MUSIC
 
-    def longest_silence_s(self, until_s: float) -> float:
-        """The longest stretch without a sound."""
-        return listen.longest_silence_s(self.so_far()[: int(until_s * RATE)], RATE)
+    def heard_tone(self, frequency_hz: float, from_s: float, until_s: float) -> bool:
+        """Whether a stretch of the recording is this tone."""
+        part = self.so_far()[int(from_s * RATE) : int(until_s * RATE)]
+        return part.size > 0 and listen.tone_share(part, RATE, frequency_hz) >= TONE
+
+    def longest_silence_s(self, until_s: float, without: Iterable[Stretch] = ()) -> float:
+        """The longest stretch without a sound; the silence between two rings is none."""
+        heard, longest, begins_s = self.so_far(), 0.0, 0.0
+        for stretch in (*without, Stretch(from_s=until_s, until_s=until_s)):
+            part = heard[int(begins_s * RATE) : int(stretch.from_s * RATE)]
+            longest = max(longest, listen.longest_silence_s(part, RATE))
+            begins_s = stretch.until_s
+        return longest
 
 
 def _places(wave: Samples, heard: Samples, offset: int) -> list[int]:
@@ -131,9 +151,10 @@ def _cut_on(wave: Samples, heard: Samples) -> int | None:
 
 
 def _cut_off(wave: Samples, heard: Samples) -> int | None:
-    """Where a sentence begins that the end of the recording cuts off."""
+    """Where a sentence begins that the end of the recording cuts off. Of a short one, less must do: a hang-up
+    takes what is on its way with it."""
     tail = max(0, heard.size - wave.size)
-    beginning = wave[: int(BEGINNING_S * RATE)]
+    beginning = wave[: min(int(BEGINNING_S * RATE), max(wave.size - int(LATE_S * RATE), wave.size // 2))]
     found = listen.find(beginning, heard[tail:], RATE)
     place = tail + int(found.lag_s * RATE)
     return place if found.score >= SURE and place + wave.size > heard.size else None

@@ -16,6 +16,7 @@ from ivr.salesforce.simulator.schema import OBJECTS
 CLIENT_ID = "rig"
 CLIENT_SECRET = "rig-secret-of-a-simulated-org"  # noqa: S105 - of an org that lives as long as the scenario
 _SEARCH, _COMPOSITE = "/search", "/composite"
+_WRITES = ("/sobjects/CaseComment", "/sobjects/Task")
 
 
 class ScriptedOrg:
@@ -108,6 +109,8 @@ class ScriptedOrg:
             self.faults.add(Fault(kind=FaultKind.STATUS, times=None, path=_SEARCH))
         if script.cases_fail is not None:
             self.faults.add(Fault(kind=FaultKind.STATUS, times=None, path=_COMPOSITE))
+        for path in _WRITES if script.writes_fail is not None else ():
+            self.faults.add(Fault(kind=FaultKind.STATUS, times=None, path=path, method="POST"))
         for path, seconds in ((_SEARCH, script.find_after_s), (_COMPOSITE, script.cases_after_s)):
             self.faults.add(Fault(kind=FaultKind.SLOW, times=None, path=path, seconds=min(seconds, 300.0)))
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ivr.acd.model import OfferFailure
 from ivr.api.errors import ApiError
 from ivr.api.models import AgentStatus
 from ivr.flow.rig.scenario import CallerState, Deed, Offer, Scenario, ScriptedAgent
 from ivr.flow.rig.sip.world import World
+from ivr.ids import CallId
 from ivr.waiting import any_of
-from media.client import Leg
+from media.client import Leg, WorkerClient
 
 _REFUSALS = {
     OfferFailure.BUSY: (486, "Busy Here"),
@@ -19,15 +20,18 @@ _REFUSALS = {
     OfferFailure.UNREACHABLE: (500, "Server Internal Error"),
 }
 _STAGES = {CallerState.QUEUED: ("queued", "offered"), CallerState.CONNECTED: ("connected",)}
-MUSIC_SUFFIX = ".wav"
+_ANY_STAGE = ("ringing", "treatment", "queued", "offered", "connected")
 
 
 async def dial(world: World, scenario: Scenario) -> Leg:
-    """The caller dials; returns when the INVITE is out."""
+    """The caller dials, and what he hears is recorded from the first sample on: the recording begins when
+    there is media, whatever the machine is busy with then. Returns when the INVITE is out."""
     caller, sip = scenario.caller, world.node.sip
     known = f"<sip:{caller.number}@127.0.0.1>"
     from_uri = known if caller.number else '"Anonymous" <sip:anonymous@anonymous.invalid>'
-    return await world.caller.call(f"sip:{caller.dials}@{sip}", sip, from_uri)
+    leg = await world.caller.call(f"sip:{caller.dials}@{sip}", sip, from_uri)
+    await leg.record(str(world.recording))
+    return leg
 
 
 class Caller:
@@ -73,7 +77,8 @@ class Agent:
         self._world = world
         self._name = name
         self._script = script
-        self._offers = _in_turn(script)
+        self._turn = 0
+        self._fell_through = 0
 
     async def get_ready(self) -> None:
         """When the script says."""
@@ -85,12 +90,17 @@ class Agent:
         """Every time the phone rings, what the next offer says."""
         while True:
             leg, _, booking = await self._world.phones[self._name].rung()
+            offer = self._offer()
+            self._turn += 1
             try:
-                if not await self._take(leg, next(self._offers)) and self._script.ready_again_s is not None:
+                if not await self._take(leg, offer) and self._script.ready_again_s is not None:
                     await asyncio.sleep(self._script.ready_again_s)
                     await self._ready()
             finally:
                 booking.release()
+
+    def _offer(self) -> Offer:
+        return self._script.offers[min(self._turn, len(self._script.offers) - 1)]
 
     async def _take(self, leg: Leg, offer: Offer) -> bool:
         """Whether it was answered."""
@@ -112,7 +122,24 @@ class Agent:
         return True
 
     async def _ready(self) -> None:
-        await self._world.desks[self._name].set_state(self._name, AgentStatus.READY)
+        crowd, desk = self._world.crowd, self._world.desks[self._name]
+        if crowd is None or self._offer().fails is not OfferFailure.GONE:
+            await desk.set_state(self._name, AgentStatus.READY)
+            return
+        await crowd.fill(await self._worker())
+        await desk.set_state(self._name, AgentStatus.READY)
+        while self._offer().fails is OfferFailure.GONE:
+            self._fell_through += 1
+            self._turn += 1
+            await self._world.watch.let_go(self._name, self._fell_through)
+        await crowd.clear()
+
+    async def _worker(self) -> WorkerClient:
+        """The caller's, whose legs ring the agents."""
+        call_id = await self._world.watch.stage(*_ANY_STAGE)
+        call = self._world.node.reception.call(CallId(call_id))
+        assert call is not None, "the caller is there"
+        return call.booking.worker
 
 
 async def wrap_up(world: World, agent: str, call_id: str) -> None:
@@ -121,9 +148,3 @@ async def wrap_up(world: World, agent: str, call_id: str) -> None:
         await world.desks[agent].end_wrap_up(call_id)
     except ApiError:
         return
-
-
-def _in_turn(agent: ScriptedAgent) -> Iterator[Offer]:
-    yield from agent.offers
-    while True:
-        yield agent.offers[-1]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ivr.api.models import CallView, TimelineEntry
 from ivr.clock import SystemClock
 from ivr.ending import Ending
+from ivr.flow.rig.sip.answers import Asked
 from ivr.flow.rig.sip.ear import Heard
 from ivr.flow.rig.sip.org import ScriptedOrg
 from ivr.flow.rig.story import Comment, Kind, Moment, Standing, Story
@@ -24,19 +26,32 @@ _KINDS = {
 }
 
 
-def story_of(
-    call: CallView, heard: Iterable[Heard], pops: Iterable[str], org: ScriptedOrg, number: str | None
-) -> Story:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of a call besides the node's record: what the caller heard, pages that were opened,
+    requests that came, and who outside was called, in order."""
+
+    heard: Sequence[Heard]
+    pops: Sequence[str]
+    asked: Sequence[Asked]
+    called: Sequence[str]
+    org: ScriptedOrg
+    number: str | None
+
+
+def story_of(call: CallView, evidence: Evidence) -> Story:
     """The call as a story; sentences stand where the caller heard them."""
-    story = Story(SystemClock())
-    answered_s = next((e.offset_s for e in call.timeline if (e.source, e.event) == ("sip", "answered")), 0.0)
+    story, org = Story(SystemClock()), evidence.org
     moments = [
-        Moment(at_s=round(answered_s + said.at_s, 3), kind=Kind.SAID, text=said.text) for said in heard
+        Moment(at_s=round(answered_s(call) + said.at_s, 3), kind=Kind.SAID, text=said.text)
+        for said in evidence.heard
     ]
-    moments += [moment for entry in call.timeline if (moment := _moment(entry, number)) is not None]
+    moments += [moment for entry in call.timeline if (moment := _moment(entry, evidence.number)) is not None]
     moments += [
-        Moment(at_s=_when(call, "screen_pop"), kind=Kind.POPPED, text=_page(url, org)) for url in pops
+        Moment(at_s=_when(call, "screen_pop"), kind=Kind.POPPED, text=_page(url, org))
+        for url in evidence.pops
     ]
+    moments += [*_requests(call, evidence.asked), *_transfers(call, evidence.called)]
     story.moments = sorted(moments, key=lambda moment: moment.at_s)
     story.steps = [
         _step(entry) for entry in call.timeline if entry.source == "flow" and "type" in entry.detail
@@ -46,6 +61,31 @@ def story_of(
     story.ending = Ending(str(call.record["ending"])) if call.record.get("ending") else None
     story.comments = _comments(org, call.call_id)
     return story
+
+
+def answered_s(call: CallView) -> float:
+    """When the caller was answered, in seconds from the INVITE: there his recording begins."""
+    return _when(call, "answered", "sip")
+
+
+def _requests(call: CallView, asked: Sequence[Asked]) -> Iterator[Moment]:
+    """Requests of the flow, as the server that answers them saw them."""
+    unknown: set[str] = set()
+    for request in asked:
+        at_s = round((request.at - call.timeline[0].at).total_seconds(), 3) if call.timeline else 0.0
+        yield Moment(at_s=at_s, kind=Kind.ASKED, text=request.text)
+        if not request.answered and request.text not in unknown:
+            unknown.add(request.text)
+            yield Moment(at_s=at_s, kind=Kind.FAULT, text=f"no scripted answer for {request.text}")
+
+
+def _transfers(call: CallView, called: Sequence[str]) -> Iterator[Moment]:
+    """Who was called, and when: the record knows no numbers."""
+    dials = [entry for entry in call.timeline if entry.event == "transfer_dials"]
+    for entry, target in zip(dials, called, strict=False):
+        yield Moment(at_s=entry.offset_s, kind=Kind.TRANSFERRED, text=target)
+    for entry in dials[len(called) :]:
+        yield Moment(at_s=entry.offset_s, kind=Kind.FAULT, text="nobody outside was reached")
 
 
 def _moment(entry: TimelineEntry, number: str | None) -> Moment | None:
@@ -75,8 +115,9 @@ def _request(at_s: float, operation: str, number: str | None) -> Moment | None:
             return None  # logins and writes are not the flow's
 
 
-def _when(call: CallView, event: str) -> float:
-    return next((entry.offset_s for entry in call.timeline if entry.event == event), 0.0)
+def _when(call: CallView, event: str, source: str | None = None) -> float:
+    times = (e.offset_s for e in call.timeline if e.event == event and source in (None, e.source))
+    return next(times, 0.0)
 
 
 def _page(url: str, org: ScriptedOrg) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
 from ivr.api.client import ApiClient
-from ivr.api.models import StreamEvent
+from ivr.api.models import AgentStatus, StreamEvent
 
 
 class Watch:
@@ -17,6 +18,8 @@ class Watch:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
         self.events: list[StreamEvent] = []
+        self.others: set[str] = set()
+        """Calls that are not the scenario's own: those of callers ahead."""
         self._news = asyncio.Condition()
 
     async def run(self) -> None:
@@ -38,7 +41,13 @@ class Watch:
 
     async def stage(self, *stages: str) -> str:
         """Until the call is in one of these stages; its id."""
-        event = await self.until(lambda e: e.type == "call" and part(e, "call").get("stage") in stages)
+        event = await self.until(
+            lambda e: (
+                e.type == "call"
+                and part(e, "call").get("stage") in stages
+                and str(e.call_id) not in self.others
+            )
+        )
         return str(event.call_id)
 
     async def closed(self, call_id: str) -> None:
@@ -47,19 +56,24 @@ class Watch:
             lambda e: e.type == "call" and e.call_id == call_id and part(e, "call").get("ending") is not None
         )
 
-    async def delivered(self, call_id: str, times: int) -> None:
-        """Until so many writes for the call have been delivered."""
+    async def attempted(self, call_id: str, times: int) -> None:
+        """Until so many writes for the call have been tried, whatever came of it."""
         async with self._news:
-            await self._news.wait_for(lambda: self._deliveries(call_id) >= times)
+            await self._news.wait_for(lambda: self._attempts(call_id) >= times)
 
-    def _deliveries(self, call_id: str) -> int:
-        return sum(
-            1
-            for event in self.events
-            if event.type == "outbox"
-            and event.call_id == call_id
-            and (event.model_extra or {}).get("outcome") == "delivered"
-        )
+    def _attempts(self, call_id: str) -> int:
+        return sum(1 for event in self.events if event.type == "outbox" and event.call_id == call_id)
+
+    async def let_go(self, agent: str, times: int) -> None:
+        """Until the agent was offered a call and was ready again without having had it, so many times."""
+        async with self._news:
+            await self._news.wait_for(lambda: self._let_go(agent) >= times)
+
+    def _let_go(self, agent: str) -> int:
+        views = [part(event, "agent") for event in self.events if event.type == "agent"]
+        states = [view.get("status") for view in views if view.get("id") == agent]
+        pair = (AgentStatus.RINGING.value, AgentStatus.READY.value)
+        return sum(1 for before, after in itertools.pairwise(states) if (before, after) == pair)
 
     def pops(self) -> list[tuple[str, str]]:
         """Time (ISO 8601) and URL of every screen pop."""

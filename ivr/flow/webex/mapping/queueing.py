@@ -79,7 +79,7 @@ def queue_to_agent(work: Work) -> list[Step]:
         work.defect("no-agent", "it names no agent", "destinationVariable")
         return [fail("the export names no agent here", ("next",))]
     work.different(
-        "agent", "the value must be the agent's id or name in the configuration, not his e-mail address",
+        "agent", "the value must be the agent's id, e-mail address or name in the configuration",
         "destinationVariable",
     )  # fmt: skip
     template = f"{{{{ {agent} }}}}" if work.variable(agent) else agent
@@ -109,7 +109,9 @@ def queue_lookup(work: Work) -> list[Step]:
     if queue is None:
         work.defect("no-queue", "it names no queue", "destination")
         return [fail("the export names no queue here", ("next",))]
-    return [plain("queue-lookup", queue=queue)]
+    minutes = work.activity.number("ewtLookbackMinutes")
+    lookback_s = None if minutes is None else min(max(minutes * 60, 300.0), 14_400.0)
+    return [plain("queue-lookup", queue=queue, lookback_s=lookback_s)]
 
 
 def callback(work: Work) -> list[Step]:

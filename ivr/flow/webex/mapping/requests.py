@@ -9,7 +9,7 @@ from ivr.flow.activities.http_request import Method
 from ivr.flow.errors import JsonPathError
 from ivr.flow.escape import Context
 from ivr.flow.jsonpath import compile_path
-from ivr.flow.webex.address import Address, is_soql, is_sosl, plain_path, take_apart
+from ivr.flow.webex.address import Address, is_one_value, is_soql, is_sosl, plain_path, take_apart
 from ivr.flow.webex.bindings import Outside
 from ivr.flow.webex.findings import Repair
 from ivr.flow.webex.mapping.context import Work
@@ -31,10 +31,11 @@ _OWN_HEADERS = frozenset(
 def http_request(work: Work) -> list[Step]:
     """One request. Every status leaves by `default` in Webex; no answer goes to OnGlobalError."""
     method = work.activity.text("httpRequestMethod", "method").upper() or "GET"
-    address = take_apart(work.activity.text("httpRequestPath", "httpRequestUrl", "url"))
+    said = work.activity.text("httpRequestPath", "httpRequestUrl", "url")
+    address = take_apart(said)
     connector = _connector(work, address)
     if connector is None or method not in set(Method) or not (address.path or address.origin):
-        work.defect("request", f"{method} to no address that can be known", "httpRequestPath")
+        _unknown_address(work, method, said)
         return [fail("this request has no address that can be known", ("next",))]
     properties: dict[str, Json] = {
         "connector": connector,
@@ -49,6 +50,16 @@ def http_request(work: Work) -> list[Step]:
     if extract:
         properties["extract"] = extract
     return [Step(type="http-request", properties=properties, edges=_edges(work))]
+
+
+def _unknown_address(work: Work, method: str, said: str) -> None:
+    if said.strip() and method in set(Method):
+        text = (
+            "the whole address is a value: nothing says which connector it needs, and it cannot be done here"
+        )
+        work.lost("request", text, "httpRequestUrl")
+    else:
+        work.defect("request", f"{method} to no address that can be known", "httpRequestPath")
 
 
 def _edges(work: Work) -> dict[str, Port]:
@@ -75,8 +86,13 @@ def _connector(work: Work, address: Address) -> str | None:
         label = activity.text("connectorId:name")
         return work.need(Outside.CONNECTORS, id_, label=label, usual=None)
     if address.origin:
+        said = (
+            "; the server's name, which is made of values there, is fixed" if "{{" in address.origin else ""
+        )
         work.different(
-            "open-request", "requests go through a connector here, which has the address", "httpRequestUrl"
+            "open-request",
+            f"requests go through a connector here, which has the address{said}",
+            "httpRequestUrl",
         )
         return work.need(Outside.CONNECTORS, address.origin)
     if address.origin is None:
@@ -86,12 +102,15 @@ def _connector(work: Work, address: Address) -> str | None:
 
 
 def _path(work: Work, address: Address) -> str:
+    if is_one_value(address.path):
+        work.different("path", "the value is the whole path, and is sent as it stands", "httpRequestPath")
+        return work.text(address.path.strip(), Context.PATH, "httpRequestPath")
     path = address.path if address.path.startswith("/") else f"/{address.path}"
     if path != address.path and address.path:
         work.different("path", "the path begins at the root of the connector's address", "httpRequestPath")
     if "%" in path and "{{" in path:
         path = plain_path(path).replace(" ", "%20")
-    if path.count("{{") and re.match(r"/\{\{[^}]*\}\}$", path):
+    if re.match(r"/\{\{[^}]*\}\}", path):
         work.different(
             "path", "one value is one part of a path: slashes in it are encoded", "httpRequestPath"
         )
@@ -202,7 +221,7 @@ def _extract(work: Work) -> dict[str, Json]:
         try:
             compile_path(path)
         except JsonPathError as exc:
-            work.defect("json-path", str(exc), "outputVariableArray")
+            work.lost("json-path", f"{name} is not taken from the answer: {exc}", "outputVariableArray")
             continue
         found[variable] = path
         if _FIRST.search(path):

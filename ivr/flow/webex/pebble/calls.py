@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from ivr.flow.errors import TemplateError
 from ivr.flow.webex.errors import PebbleError
-from ivr.flow.webex.pebble.names import Type
+from ivr.flow.webex.java_split import delimiter
+from ivr.flow.webex.pebble.names import NUMBERS, Type
 from ivr.flow.webex.pebble.remarks import Remark
 from ivr.flow.webex.pebble.spelling import Emitted, chain, literal, loose
 from ivr.flow.webex.pebble.tree import Arguments, Call, Expression, Filter, Literal, MapOf, Test
@@ -36,6 +38,11 @@ def filtered(emitter: Emitting, node: Filter) -> Emitted:
     if node.name in _PLAIN:
         name, type_ = _PLAIN[node.name]
         return chain(_text(value) if name in _TEXTUAL else value, name, type_=type_)
+    if node.name == "length":
+        return length(value)
+    if node.name in ("first", "last"):
+        name = node.name if value.type is Type.TEXT else f"{node.name}_element"
+        return chain(value, name, type_=Type.ANY)
     if node.name in _FILTERS:
         return _FILTERS[node.name](emitter, value, node.arguments)
     raise PebbleError(f"there is no filter {node.name!r} here", node.at)
@@ -51,6 +58,8 @@ def tested(emitter: Emitting, node: Test) -> Emitted:
             answer = chain(value, "missing", type_=Type.TRUTH)
         case "defined":
             answer = loose(f"not ({value.base()} | missing)", Type.TRUTH)
+        case "map" | "iterable":
+            answer = chain(value, f"is_{node.name}", type_=Type.TRUTH)
         case "empty":
             answer = chain(value, "blank", type_=Type.TRUTH)
         case "equalTo" | "equalsTo":
@@ -81,11 +90,19 @@ def called(emitter: Emitting, node: Call) -> Emitted:
             raise PebbleError(f"there is no function {node.name!r} here", node.at)
 
 
+def length(value: Emitted, unset: str = "") -> Emitted:
+    """How many characters or elements; of what is not set 0, or `unset`."""
+    if value.type is Type.TEXT:
+        return chain(value, "length", type_=Type.WHOLE)
+    given, type_ = ([unset], Type.ANY) if unset else ([], Type.WHOLE)
+    return chain(value, "size", *given, type_=type_)
+
+
 def _method(emitter: Emitting, node: Call, value: Emitted) -> Emitted:
     arguments = tuple(map(emitter.value, node.arguments.positional))
     match node.name, arguments:
         case (("length" | "size"), ()):
-            return chain(value, "length", type_=Type.WHOLE)
+            return length(value, "none")
         case ("toUpperCase" | "toLowerCase" | "trim") as name, ():
             return chain(_text(value), {"toUpperCase": "upper", "toLowerCase": "lower"}.get(name, name))
         case "isEmpty", ():
@@ -102,7 +119,7 @@ def _method(emitter: Emitting, node: Call, value: Emitted) -> Emitted:
         case "concat", (other,):
             return loose(f"{_text(value).base()} ~ {_text(other).base()}", Type.TEXT)
         case "split", (separator,):
-            return chain(value, "split", separator, type_=Type.ANY)
+            return _divided(value, separator)
         case "toString", ():
             return chain(value, "text")
         case _:
@@ -146,13 +163,27 @@ def _default(emitter: Emitting, value: Emitted, arguments: Arguments) -> Emitted
 
 def _join(emitter: Emitting, value: Emitted, arguments: Arguments) -> Emitted:
     separator = arguments.get(0, "separator")
-    return chain(value, "join", emitter.value(separator) if separator else '""')
+    return chain(value, "joined", *([emitter.value(separator)] if separator else []), type_=Type.ANY)
 
 
 def _split(emitter: Emitting, value: Emitted, arguments: Arguments) -> Emitted:
     limit = arguments.get(1, "limit")
     more = [emitter.value(limit)] if limit else []
-    return chain(value, "split", _needed(emitter, arguments, 0, "delimiter"), *more, type_=Type.ANY)
+    return _divided(value, _needed(emitter, arguments, 0, "delimiter"), *more)
+
+
+def _divided(value: Emitted, separator: Emitted, *limit: Emitted) -> Emitted:
+    """By a regular expression of Java; as a text where it is one that stands for itself."""
+    if not separator.constant:
+        name = "split" if separator.constant == "" else "split_by"
+        return chain(value, name, separator, *limit, type_=Type.ANY)
+    try:
+        between = delimiter(separator.constant)
+    except TemplateError as exc:
+        raise PebbleError(str(exc)) from exc
+    if between.literal is None:
+        return chain(value, "split_by", separator, *limit, type_=Type.ANY)
+    return chain(value, "split", literal(between.literal), *limit, type_=Type.ANY)
 
 
 def _abbreviate(emitter: Emitting, value: Emitted, arguments: Arguments) -> Emitted:
@@ -161,7 +192,8 @@ def _abbreviate(emitter: Emitting, value: Emitted, arguments: Arguments) -> Emit
 
 def _number_format(emitter: Emitting, value: Emitted, arguments: Arguments) -> Emitted:
     pattern = arguments.get(0, "format")
-    return chain(value, "number_format", *([emitter.value(pattern)] if pattern else []))
+    given = [emitter.value(pattern)] if pattern else []
+    return chain(value, "number_format", *given, type_=Type.TEXT if value.type in NUMBERS else Type.ANY)
 
 
 def _escape(emitter: Emitting, value: Emitted, arguments: Arguments) -> Emitted:
@@ -212,10 +244,11 @@ _PLAIN: Mapping[str, tuple[str, Type]] = {
     "capitalize": ("capitalize", Type.TEXT),
     "title": ("title", Type.TEXT),
     "urlencode": ("url_encode", Type.TEXT),
-    "length": ("length", Type.WHOLE),
     "abs": ("abs", Type.ANY),
-    "first": ("first", Type.ANY),
-    "last": ("last", Type.ANY),
+    "base64decode": ("base64_decode", Type.ANY),
+    "base64encode": ("base64_encode", Type.ANY),
+    "reverse": ("reverse", Type.ANY),
+    "sort": ("sort", Type.ANY),
 }
 _TEXTUAL = frozenset({"upper", "lower", "trim", "capitalize", "title"})
 _FILTERS: Mapping[str, Callable[[Emitting, Emitted, Arguments], Emitted]] = {

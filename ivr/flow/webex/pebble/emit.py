@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from ivr.flow.webex.errors import PebbleError
-from ivr.flow.webex.pebble.calls import called, filtered, tested
+from ivr.flow.webex.pebble.calls import called, filtered, length, tested
 from ivr.flow.webex.pebble.names import NUMBERS, Known, Names, Output, Type
 from ivr.flow.webex.pebble.remarks import Remark, Remarked
 from ivr.flow.webex.pebble.spelling import NOTHING, Emitted, chain, literal, loose, quoted
@@ -74,7 +74,7 @@ class Emitter:
             case Ternary():
                 return self._ternary(node)
             case ListOf(items=items):
-                inside = ", ".join(self.value(item).source for item in items)
+                inside = ", ".join(_item(self.value(item)) for item in items)
                 return Emitted(source=f"[{inside}]", type=Type.ANY)
             case MapOf():
                 raise PebbleError("a map stands only in replace")
@@ -105,7 +105,7 @@ class Emitter:
         value = self.value(root)
         if path[-1] in ("length", "size") and value.type in (Type.TEXT, Type.JSON, Type.ANY):
             within = value if len(path) == 1 else _within(value, path[:-1])
-            return chain(within, "length", type_=Type.WHOLE)
+            return length(within, "none")
         if value.type in (Type.JSON, Type.ANY):
             return _within(value, path)
         if value.type is not Type.NOTHING:
@@ -134,25 +134,24 @@ class Emitter:
                     return chain(unset, "or_else", quoted(found.instead))
                 if found.always and known.name in self._names.certain:
                     return unset
-                type_ = Type.TEXT if found.type is Type.TEXT else Type.ANY
-                return chain(unset, "default", '""', type_=type_)
+                return Emitted(source=source, type=Type.ANY, if_set=found.type)
             case _:
                 assert_never(found)
 
     def _unary(self, operator: str, value: Emitted) -> Emitted:
         if operator == "not":
-            return loose(f"not {value.base()}", Type.TRUTH)
+            return loose(f"not {_truth(value)}", Type.TRUTH)
         return loose(f"{operator}{value.base()}", value.type if value.type in NUMBERS else Type.ANY)
 
     def _ternary(self, node: Ternary) -> Emitted:
         condition, then, other = map(self.value, (node.condition, node.then, node.otherwise))
-        source = f"{then.base()} if {condition.base()} else {other.base()}"
+        source = f"{then.base()} if {_truth(condition)} else {other.base()}"
         return loose(source, then.type if then.type is other.type else Type.ANY)
 
     def _binary(self, operator: str, left: Emitted, right: Emitted) -> Emitted:
         match operator:
             case "and" | "or":
-                return loose(f"{left.base()} {operator} {right.base()}", Type.TRUTH)
+                return loose(f"{_truth(left)} {operator} {_truth(right)}", Type.TRUTH)
             case "==" | "equals":
                 return self._equal(left, right)
             case "!=":
@@ -182,12 +181,13 @@ class Emitter:
         return chain(left, "same", right, type_=Type.TRUTH)
 
     def _suspect(self, left: Emitted, right: Emitted, operator: str) -> None:
-        types = {left.type, right.type}
+        sides = [side.if_set or side.type for side in (left, right)]
+        types = set(sides)
         if Type.TEXT in types and types & (NUMBERS | {Type.TRUTH}):
             verdict = "is never true" if operator == "==" else "fails"
             self.remark(
                 Remark.TEXT_AND_NUMBER,
-                f"{left.source} {operator} {right.source} compares a {left.type} with a {right.type}: "
+                f"{left.source} {operator} {right.source} compares a {sides[0]} with a {sides[1]}: "
                 f"it {verdict}",
             )
 
@@ -206,6 +206,16 @@ def _constant(value: str | int | Decimal | bool | None) -> Emitted:
             return literal(value)
         case _:
             assert_never(value)
+
+
+def _truth(value: Emitted) -> str:
+    """As a condition: what is not set is false."""
+    return f"({value.base()} | truth)" if value.type in (Type.ANY, Type.JSON) else value.base()
+
+
+def _item(value: Emitted) -> str:
+    """In a list; null when it is not set."""
+    return f"{value.base()} | part" if value.type is Type.ANY else value.source
 
 
 def _within(value: Emitted, path: list[str]) -> Emitted:

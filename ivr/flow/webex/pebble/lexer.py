@@ -141,4 +141,6 @@ def _quoted(template: str, at: int) -> Token:
     quoted = found[0]
     if quoted[0] == '"' and "#{" in quoted:
         raise PebbleError("values inside a text (#{ }) are not known to our templates", at)
-    return Token(Kind.TEXT, re.sub(r"\\(.)", r"\1", quoted[1:-1], flags=re.DOTALL), at, found.end())
+    # A backslash escapes itself and the text's own mark. Before anything else it is a character.
+    said = re.sub(rf"\\([\\{quoted[0]}])", r"\1", quoted[1:-1])
+    return Token(Kind.TEXT, said, at, found.end())

@@ -18,12 +18,14 @@ class Hold(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emitted:
-    """An expression of ours and the type of its value. `constant` when it is a literal text."""
+    """An expression of ours and the type of its value. `constant` when it is a literal text. `if_set`: the
+    type that a value of type ANY has when it is set."""
 
     source: str
     type: Type
     hold: Hold = Hold.ATOM
     constant: str | None = None
+    if_set: Type | None = None
 
     def base(self) -> str:
         """As what a filter or an operator stands beside."""

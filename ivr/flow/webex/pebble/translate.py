@@ -95,6 +95,11 @@ def _expression(part: Printed, emitter: Emitter, skip: frozenset[str]) -> Emitte
         return emitter.refused(part.source)
     while isinstance(tree, Filter) and tree.name in skip:
         tree = tree.of
+    if "\\\\" in part.source:
+        emitter.remark(
+            Remark.DIFFERENT,
+            f"{part.source}: two backslashes in a text are one here; releases of Pebble up to 3.2 keep both",
+        )
     try:
         return emitter.emit(tree)
     except PebbleError as fault:
