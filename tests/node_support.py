@@ -175,6 +175,16 @@ class Watch:
             )
         )
 
+    async def deliveries(self, call_id: str, number: int) -> None:
+        """Until so many writes for a call are delivered."""
+
+        def delivered(event: StreamEvent) -> bool:
+            told = (event.type, event.call_id, (event.model_extra or {}).get("outcome"))
+            return told == ("outbox", call_id, "delivered")
+
+        async with asyncio.timeout(LIMIT_S), self._news:
+            await self._news.wait_for(lambda: sum(map(delivered, self.events)) >= number)
+
     async def ended(self, call_id: str) -> str:
         """Until a call has its ending; which one."""
         event = await self.until(
@@ -303,15 +313,20 @@ def write_config(folder: Path, **changes: object) -> Path:
 
 
 @asynccontextmanager
-async def scene(folder: Path, **changes: object) -> AsyncIterator[Scene]:
-    """A running node with everybody around it."""
+async def scene(
+    folder: Path, rewrite: Callable[[str], str] = str, /, **changes: object
+) -> AsyncIterator[Scene]:
+    """A running node with everybody around it; `rewrite` has the last word on its configuration file."""
     async with AsyncExitStack() as stack:
         salesforce = await stack.enter_async_context(simulated_salesforce())
         path = write_config(folder, **({"salesforce": salesforce.url} | changes))
+        path.write_text(rewrite(path.read_text(encoding="utf-8")), encoding="utf-8")
         config = load_config(path, env=os.environ)
         caller = await stack.enter_async_context(phone(free_port(), rtp_base()))
         phones = {}
         for agent, settings in config.agents.items():
+            if settings.phone is not None:
+                continue  # it registers at the edge, from wherever it is
             phones[agent] = await stack.enter_async_context(phone(settings.destination.port, rtp_base()))
         node = await stack.enter_async_context(start(config, desktop=False))
         operator = await stack.enter_async_context(

@@ -44,7 +44,7 @@ async def crowded(folder: Path, capacity: int) -> AsyncIterator[Scene]:
 
     rtp = rtp_base()
     ports = {"rtp": rtp, "rtp_last": rtp + 20 * capacity - 1}
-    async with scene(folder, rewrite=roomy, sip_more="edge: kamailio", more=TRUNK, **ports) as s:
+    async with scene(folder, roomy, sip_more="edge: kamailio", more=TRUNK, **ports) as s:
         yield s
 
 

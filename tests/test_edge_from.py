@@ -23,7 +23,7 @@ async def from_of(place: Place, folder: Path, networks: str) -> str:
     async with far_peer(place) as peer:
         more = f"edge: kamailio\n  public_address: {PUBLIC}\n  local_networks: [{networks}]"
         peer.answers_with(busy)
-        async with scene(folder, rewrite=lambda text: _at(text, place, peer), sip_more=more) as stage:
+        async with scene(folder, lambda text: _at(text, place, peer), sip_more=more) as stage:
             await stage.call()
             await stage.ready()
             invite = await peer.request("INVITE")

@@ -199,7 +199,7 @@ def at_a_softphone(text: str) -> str:
 
 def test_an_agent_at_a_registered_softphone_is_bridged_both_ways(tmp_path: Path) -> None:
     async def story() -> None:
-        async with scene(tmp_path, rewrite=at_a_softphone, sip_more="edge: kamailio") as s:
+        async with scene(tmp_path, at_a_softphone, sip_more="edge: kamailio") as s:
             account = Registrar(
                 trunk="edge", uri=f"sip:{s.sip}", address=s.sip, user="1001", password="secret"
             )

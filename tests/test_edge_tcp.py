@@ -180,7 +180,7 @@ def test_a_node_takes_calls_of_its_trunks_over_tcp(tmp_path: Path) -> None:
 
     async def story() -> None:
         more = f'trunks: {{pbx: {{uri: "sip:{HOST}"}}}}'
-        async with scene(tmp_path, rewrite=with_tcp, sip_more="edge: kamailio", more=more) as stage:
+        async with scene(tmp_path, with_tcp, sip_more="edge: kamailio", more=more) as stage:
             port = int(stage.sip.rsplit(":", 1)[1])
             async with tcp_peer(port) as peer:
                 raw = RawCall(peer, port)

@@ -138,6 +138,9 @@ def test_what_telephones_cannot_play_is_left_out() -> None:
     assert [name for name, reason in reasons.items() if reason is not None] == [
         "Salesforce is slow",
         "his number cannot be kept",
+        "neither music nor words can be heard at first",
+        "the queue takes him at the second try",
+        "neither queue nor music at first",
         "cases cannot be counted",
         "the place is not known",
         "the person is withheld",
