@@ -20,8 +20,9 @@ from ivr.flow.steps import EventEnd
 from ivr.heirs import Heir, Heirs
 from ivr.ids import AgentId, CallId, QueueName
 from ivr.offer_gate import OfferGate
+from ivr.posts import Post
 from ivr.recognition import best_known
-from ivr.salesforce.model import Match
+from ivr.salesforce.model import Candidate, Match, MatchResult
 from ivr.timeline import Source, Timeline
 from media.client import Leg
 from media.errors import WorkerLost
@@ -121,6 +122,9 @@ class Call:
         self.phase = Phase.RINGING
         self.match: Match | None = None
         self.matches: dict[str, Match] = {}
+        self.chosen: Match | None = None
+        self._several: Match | None = None
+        self.posts: list[Post] = []
         self.place: Place | None = None
         self.known = asyncio.Event()
         self.queued = asyncio.Event()
@@ -239,11 +243,26 @@ class Call:
         self._on_change(self)
 
     def identified(self, match: Match) -> None:
-        """Salesforce has told who this is, or more of it. `match` becomes the call's, unless another connector
-        has recognised him better."""
+        """Salesforce has told who this is, or more of it. `match` becomes the call's unless another connector
+        has recognised him better, or an agent has said who it is."""
+        if self.chosen is None or match.connector != self.chosen.connector:
+            self._told(match)
+            self.match = self.chosen or best_known(self.matches, match)
+        self._recognised(match)
+
+    def choose(self, match: Match) -> None:
+        """The agent has said which of several this is, or Salesforce has told more of the one chosen: it
+        stands, whatever a look-up tells later."""
+        self._several = self._several or self.match
+        self._told(match)
+        self.match = self.chosen = match
+        self._recognised(match)
+
+    def _told(self, match: Match) -> None:
         if match.connector is not None:
             self.matches[match.connector] = match
-        self.match = best_known(self.matches, match)
+
+    def _recognised(self, match: Match) -> None:
         self.known.set()
         self.timeline.add(
             Source.SALESFORCE,
@@ -262,6 +281,20 @@ class Call:
     def changed(self) -> None:
         """Something that screens show has changed."""
         self._on_change(self)
+
+    @property
+    def looked_up(self) -> Match | None:
+        """Who the caller is by the look-ups alone, whatever an agent has chosen."""
+        return self._several or self.match
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Of whom the caller may be one, where the look-ups did not decide it."""
+        match self.looked_up:
+            case Match(result=MatchResult.MANY, candidates=candidates):
+                return candidates
+            case _:
+                return ()
 
     @property
     def case_id(self) -> str | None:

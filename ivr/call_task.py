@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ivr.store.values import CallRecord
+from ivr.store.values import CallRecord, WriteRules
 
-DEFAULT_SUBJECT = "Inbound call"
-DEFAULT_STATUS = "Completed"
+_USUAL = WriteRules()
+"""For rows that were queued before they named subject and status."""
 _SUBJECT_CHARACTERS = 255
 _DESCRIPTION_CHARACTERS = 32_000
 _CUT_OFF = frozenset({"worker_lost", "control_lost", "failed", "shutdown"})
@@ -17,8 +17,8 @@ def task_values(record: CallRecord, target: Mapping[str, str], description: str)
     """The Task's fields. `target` is the outbox row's: who_id, what_id, subject, status. The duration counts
     from the moment when the node answered."""
     values: dict[str, str | int] = {
-        "Subject": target.get("subject", DEFAULT_SUBJECT)[:_SUBJECT_CHARACTERS],
-        "Status": target.get("status", DEFAULT_STATUS),
+        "Subject": target.get("subject", _USUAL.task_subject)[:_SUBJECT_CHARACTERS],
+        "Status": target.get("status", _USUAL.task_status),
         "TaskSubtype": "Call",
         "CallType": "Inbound",
         "CallObject": record.call_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httpx
 import structlog
@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from ivr.acd.score import ScoreTable
 from ivr.clock import Clock
 from ivr.config import Config, SalesforceSettings
+from ivr.lookup import request_limit_s
 from ivr.salesforce.connector import SalesforceConnector
 from ivr.salesforce.errors import SalesforceError
 from ivr.salesforce.fields import OrgFields
@@ -18,16 +19,20 @@ from ivr.salesforce.grants import ClientCredentials, Grant, JwtBearer, Password,
 from ivr.salesforce.news import News
 from ivr.salesforce.quota import QuotaSettings
 from ivr.salesforce.settings import SalesforceSettings as OrgSettings
+from ivr.salesforce.settings import Timeouts
 from ivr.store.values import CommentRules, WriteRules
 
-HTTP_CONNECTIONS = 50
+HTTP_CONNECTIONS = 100
+HTTP_KEPT = 8
+"""Connections that stay open: the pool asks each of them, at each request, whether it still stands."""
+"""Several times as many as look-ups of one org may hang in at once."""
 
 log = structlog.get_logger()
 
 
 def http_client() -> httpx.AsyncClient:
     """The client that all connectors share; its pool bounds requests at once."""
-    limits = httpx.Limits(max_connections=HTTP_CONNECTIONS, max_keepalive_connections=HTTP_CONNECTIONS)
+    limits = httpx.Limits(max_connections=HTTP_CONNECTIONS, max_keepalive_connections=HTTP_KEPT)
     return httpx.AsyncClient(limits=limits, trust_env=False, follow_redirects=False)
 
 
@@ -66,6 +71,7 @@ def org_settings(name: str, settings: SalesforceSettings, config: Config) -> Org
         api_version=settings.api_version,
         region=config.connector_region(name),
         record_url=settings.record_url,
+        timeouts=timeouts(settings.deadline_s),
         quota=QuotaSettings(tasks=quota.tasks, comments=quota.comments, cases=quota.cases),
         fields=OrgFields(
             phones=dict(search.phones),
@@ -76,6 +82,14 @@ def org_settings(name: str, settings: SalesforceSettings, config: Config) -> Org
         priority_field=settings.priorities.customer_field,
         sla_field=settings.priorities.sla_field,
         task_external_id=settings.write_back.task_external_id,
+    )
+
+
+def timeouts(deadline_s: float) -> Timeouts:
+    """The time limits of a connector whose look-ups have this deadline: a login may be part of one."""
+    usual, limit_s = Timeouts(), request_limit_s(deadline_s)
+    return Timeouts(
+        login_s=limit_s, read_s=limit_s, operation_s=max(usual.operation_s, limit_s + usual.write_s)
     )
 
 
@@ -118,6 +132,7 @@ def score_table(settings: SalesforceSettings | None) -> ScoreTable:
         default=by.default,
         case={value.casefold(): step for value, step in by.case.items()},
         customer={value.casefold(): step for value, step in by.customer.items()},
+        sla={value.casefold(): step for value, step in by.sla.items()},
     )
 
 
@@ -129,18 +144,20 @@ def write_rules(settings: SalesforceSettings) -> WriteRules:
         call_task=rules.call_task,
         no_case=rules.no_case,
         abandoned=rules.abandoned,
+        task_subject=rules.task_subject,
+        task_status=rules.task_status,
     )
 
 
 def comment_rules(config: Config) -> CommentRules:
-    """What the next start writes for calls that a crash has cut off: as the first connector would have."""
-    name, settings = next(iter(config.connectors.items()), (None, None))
-    if name is None or settings is None:
-        return CommentRules(connector=None, answered=False, abandoned=False)
-    return CommentRules(connector=name, writes=write_rules(settings))
+    """What the next start writes for calls that a crash has cut off, as the connector would have that knew
+    the caller."""
+    if not config.connectors:
+        return CommentRules(answered=False, abandoned=False)
+    return CommentRules(writes={name: write_rules(settings) for name, settings in config.connectors.items()})
 
 
-async def log_in(connectors: dict[str, SalesforceConnector]) -> None:
+async def log_in(connectors: Mapping[str, SalesforceConnector]) -> None:
     """Have the sessions before the first caller needs them."""
     for name, connector in connectors.items():
         try:

@@ -146,6 +146,7 @@ def match_view(match: Match | None, page_of: PageOf) -> MatchView:
                 priority=case.priority,
                 status=case.status,
                 owner=case.owner,
+                own=case.own,
                 url=page_of("Case", case.id),
             )
             for case in match.cases

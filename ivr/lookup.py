@@ -2,7 +2,8 @@
 
 The chain starts once, usually at INVITE, and runs to its end whether or not anybody still waits: who the
 caller is, then account, contact and open cases. The flow waits for a step only until the deadline; what
-comes later goes to `found` all the same, marked late.
+comes later goes to `found` all the same, marked late. So a request must not end with the deadline: it has a
+time limit of its own, well above it (`request_limit_s`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,14 @@ class Directory(Protocol):
     async def find(self, number: E164, observe: Observe | None = None) -> Match: ...
 
     async def open_cases(self, match: Match, observe: Observe | None = None) -> Match: ...
+
+
+SHORTEST_LIMIT_S = 10.0
+
+
+def request_limit_s(deadline_s: float) -> float:
+    """How long one request of a chain with this deadline may take before it is given up."""
+    return max(SHORTEST_LIMIT_S, 2.0 * deadline_s)
 
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]

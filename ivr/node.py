@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from ivr import desk
 from ivr.acd.agent import AgentState
@@ -34,6 +35,7 @@ from ivr.flow.errors import VariableError
 from ivr.flow_pictures import FlowPictures
 from ivr.ids import AgentId, CallId, QueueName
 from ivr.listing import CallQuery
+from ivr.pacing import Pacer
 from ivr.reception import Reception
 from ivr.record import learned
 from ivr.salesforce.errors import SalesforceError
@@ -44,6 +46,8 @@ from ivr.timeline import Source
 from ivr.trunks import REGISTERED, TrunkStates
 from media.pool import Pool, SlotState
 
+QUEUE_EVERY_S = 0.25
+"""How often a queue's line is told: all of it, to everybody, and each call changes it several times."""
 # Verifying takes as long for an agent that does not exist.
 _NOBODY = "scrypt$16384$8$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -72,6 +76,7 @@ class Node:
         self._pool: Pool | None = None
         self._notes: dict[CallId, NoteView] = {}
         self._learned: dict[CallId, dict[str, object]] = {}
+        self._queues = Pacer(self._tell_queue, QUEUE_EVERY_S)
         self._book = CallBook(services.store, self._running)
         self.pictures = FlowPictures(lambda: self._services.flows, self._running, self.call)
 
@@ -110,9 +115,12 @@ class Node:
             case AgentChanged(agent_id=agent_id):
                 self._hub.agent_changed(self._agent_view(agent_id))
             case QueueChanged(queue=queue):
-                self._hub.queue_changed(desk.queue_view(self._services.acd.queue(queue)))
+                self._queues.changed(queue)
             case _:
                 pass
+
+    def _tell_queue(self, queue: QueueName) -> None:
+        self._hub.queue_changed(desk.queue_view(self._services.acd.queue(queue)))
 
     def on_trunk_change(self, name: str) -> None:
         """A trunk's registration has changed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ivr.call import Call
 from ivr.ending import Ending
-from ivr.store.values import CallClosed, CallFields, CallOpened, TimelineDraft
+from ivr.store.values import RECORD_CONNECTOR, CallClosed, CallFields, CallOpened, TimelineDraft
 from ivr.timeline import Entry
 from media.client import Leg
 
@@ -31,7 +31,7 @@ def opened_record(call: Call) -> CallOpened:
 def learned(call: Call) -> CallFields:
     """What is known of a call now."""
     match = call.match
-    return CallFields(
+    fields = CallFields(
         answered_at=call.times.answered,
         queued_at=call.times.queued,
         offered_at=call.times.offered,
@@ -44,6 +44,9 @@ def learned(call: Call) -> CallFields:
         contact_id=match.contact.id if match and match.contact else None,
         case_id=call.case_id,
     )
+    if match is not None and match.connector is not None:
+        fields["detail"] = {RECORD_CONNECTOR: match.connector}
+    return fields
 
 
 def closed_record(call: Call) -> CallClosed:

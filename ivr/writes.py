@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ivr.salesforce.model import Match
 from ivr.store.values import CALL_TASK, CASE_COMMENT, WriteRules
 
 _LEAD_IDS = "00Q"
@@ -17,6 +18,17 @@ class Known:
     case_id: str | None = None
     contact_id: str | None = None
     account_id: str | None = None
+
+
+def known_of(match: Match | None) -> Known:
+    """The records of a match; the case is the best of the caller's own."""
+    if match is None:
+        return Known()
+    return Known(
+        case_id=match.own_cases[0].id if match.own_cases else None,
+        contact_id=match.contact.id if match.contact else None,
+        account_id=match.account.id if match.account else None,
+    )
 
 
 def planned(rules: WriteRules, known: Known, *, answered: bool) -> tuple[str, ...]:
@@ -45,3 +57,8 @@ def task_links(rules: WriteRules, known: Known) -> Mapping[str, str]:
             return on_account or on_contact
         case _:
             return {}
+
+
+def task_target(rules: WriteRules, known: Known) -> Mapping[str, str]:
+    """The part of an outbox row's target that makes the call's Task."""
+    return {**task_links(rules, known), "subject": rules.task_subject, "status": rules.task_status}

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ivr.config import load_config
+from ivr.connectors import org_settings, timeouts
 from ivr.lookup import CallerLookup
 from ivr.numbers import E164
 from ivr.salesforce.model import Case, Contact, Match, MatchResult
 from ivr.salesforce.wire import Observe
 from ivr.testing.virtual_time import LoopClock, run_virtual
+from tests.cli_support import write_config
 
 ALICE = E164("+14155550123")
 ONE = Match(result=MatchResult.ONE, contact=Contact(id="003", name="Alice Morgan"))
@@ -131,3 +137,19 @@ def test_an_error_asks_for_no_cases() -> None:
         assert chain.directory.asked == ["find"]
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("deadline_s", "limit_s"), [(0.5, 10.0), (2.5, 10.0), (5.0, 10.0), (8.0, 16.0), (30.0, 60.0)]
+)
+def test_a_request_is_given_far_longer_than_the_caller_waits(deadline_s: float, limit_s: float) -> None:
+    times = timeouts(deadline_s)
+    assert (times.read_s, times.login_s) == (limit_s, limit_s)
+    assert times.operation_s > times.read_s
+
+
+def test_a_configured_deadline_reaches_the_connector(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    path.write_text(path.read_text().replace("http: {listen", "    deadline_s: 12\nhttp: {listen"))
+    config = load_config(path, env={})
+    assert org_settings("Salesforce", config.connectors["Salesforce"], config).timeouts == timeouts(12.0)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ivr.api.models import CallView
 from ivr.salesforce.simulator.faults import FaultKind
+from ivr.salesforce.simulator.schema import OBJECTS
 from media import listen
 from media.sip import header_values
 from media.sound import read_mono
@@ -16,7 +18,7 @@ from tests.node_support import ALICE, ROOT, UNKNOWN, Scene, run, scene, soon
 
 pytestmark = [pytest.mark.sip, pytest.mark.timeout(120)]
 
-SHIPPED = {"flow": "salesforce_ani_lookup", "flows": ROOT / "config" / "flows"}
+SHIPPED: dict[str, Any] = {"flow": "salesforce_ani_lookup", "flows": ROOT / "config" / "flows"}
 
 
 def outcomes(view: CallView) -> dict[str, str]:
@@ -219,6 +221,60 @@ def test_a_late_answer_moves_the_waiting_caller_up(tmp_path: Path) -> None:
             assert [call.call_id for call in queue.calls] == [second, first]
             record = await stage.record_of(second)
             assert [d["priority"] for d in stage.events_of(record, "rescored")][-1] == 2
+
+    run(story())
+
+
+def test_an_answer_after_the_usual_deadline_moves_the_waiting_caller_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with scene(tmp_path) as stage:
+            stage.salesforce.fault(FaultKind.SLOW, seconds=3.2, times=1)
+            _, call_id = await stage.call()
+            await stage.cases_known(call_id)
+            record = await stage.record_of(call_id)
+            told = stage.events_of(record, "identified")
+            assert [(e["result"], e["late"]) for e in told] == [("one", True), ("one", True)]
+            assert [d["priority"] for d in stage.events_of(record, "rescored")][-1] == 2
+
+    run(story())
+
+
+def test_a_longer_deadline_waits_for_one_slow_answer(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with scene(tmp_path, deadline_s=6, **SHIPPED) as stage:
+            stage.salesforce.fault(FaultKind.SLOW, seconds=3.2, times=1)
+            _, call_id = await stage.call()
+            await stage.cases_known(call_id)
+            record = await stage.record_of(call_id)
+            assert [e["late"] for e in stage.events_of(record, "identified")] == [False, False]
+
+    run(story())
+
+
+def test_a_colleagues_case_is_shown_and_left_alone(tmp_path: Path) -> None:
+    """Ben Castillo has none; Alice Morgan of the same account has two, one of priority High."""
+
+    async def story() -> None:
+        async with scene(tmp_path, **SHIPPED) as stage:
+            leg, call_id = await stage.call("<sip:+14155550125@127.0.0.1>")
+            await stage.ready()
+            await stage.answer()
+            await stage.watch.stage("connected", call_id)
+            call = (await stage.me()).call
+            assert call is not None
+            shown = [(case.priority, case.own) for case in call.match.cases]
+            assert shown == [("High", False), ("Low", False)]
+            await leg.hang_up()
+            await stage.watch.stage("wrap_up", call_id)
+            await stage.desks["sam"].end_wrap_up(call_id)
+            await stage.watch.delivery(call_id, "delivered")
+            record = await stage.record_of(call_id)
+            assert outcomes(record)["CasebyContactId"] == "none"
+            assert "SayCase" not in outcomes(record)
+            assert (record.record["case_id"], record.record["priority"]) == (None, 4)
+            assert stage.salesforce.comments(call_id) == []
+            (task,) = stage.salesforce.org.records(OBJECTS["task"])
+            assert (task["WhoId"], task["WhatId"]) == (record.record["contact_id"], None)
 
     run(story())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ivr.api.errors import ApiRefused
 from ivr.api.models import AgentStatus
 from ivr.salesforce.simulator.faults import FaultKind
 from tests.node_support import ALICE, ROOT, Scene, run, scene, soon
@@ -150,10 +151,19 @@ def test_the_operator_hangs_up(tmp_path: Path) -> None:
     async def story() -> None:
         async with scene(tmp_path) as stage:
             leg, call_id = await stage.call()
+            (listed,) = await stage.operator.calls()
+            assert (listed.call_id, listed.ending) == (call_id, None)
+            assert await stage.operator.calls(ending="ended_by_operator") == []
+            assert await stage.operator.calls(before=call_id) == []
             await stage.operator.hang_up(call_id)
             await soon(leg.ended)
             assert await stage.watch.ended(call_id) == "ended_by_operator"
             await _idle(stage)
+            (listed,) = await stage.operator.calls(text=call_id, ending="ended_by_operator")
+            assert listed.call_id == call_id
+            assert listed.ended_at is not None
+            with pytest.raises(ApiRefused):
+                await stage.operator.calls(before="no-such-call")
 
     run(story())
 
@@ -164,7 +174,9 @@ def test_a_number_that_nobody_answers_for_is_404(tmp_path: Path) -> None:
             leg = await stage.dial(to="nobody")
             ended = await soon(leg.ended)
             assert (ended.by, ended.code) == ("peer", 404)
-            assert "no_entry_point" in await stage.operator.metrics()
+            metrics = await stage.operator.metrics()
+            assert "no_entry_point" in metrics
+            assert "ivr_outbox_dead 0.0" in metrics
             await _idle(stage)
 
     run(story())

@@ -26,6 +26,7 @@ from ivr.store.testing import closed, opened
 from ivr.store.values import (
     CALL_TASK,
     CASE_COMMENT,
+    RECORD_CONNECTOR,
     CallRecord,
     CommentRules,
     OutboxDraft,
@@ -351,11 +352,14 @@ def test_a_crash_leaves_no_task_unmade(tmp_path: Path) -> None:
             on.store.record_updated(CALL, contact_id=CONTACT, account_id=ACCOUNT)
             await on.store.settle()
         async with Store.open(tmp_path / "ivr.db", tmp_path, on.clock, "boot-2") as store:
-            rules = CommentRules(connector="Salesforce", writes=WriteRules())
+            writes = WriteRules(task_subject="Phone call", task_status="Closed")
+            rules = CommentRules(writes={"Salesforce": writes})
             assert await store.recover(EPOCH, rules) == Recovered(calls=1, comments=1, released=0)
             (row,) = await store.outbox_rows()
             assert (row.operation, row.marker) == (CALL_TASK, call_marker(CALL, "task"))
-            assert row.target == {"connector": "Salesforce", "who_id": CONTACT}
+            assert row.target == {
+                "connector": "Salesforce", "who_id": CONTACT, "subject": "Phone call", "status": "Closed"
+            }  # fmt: skip
 
     asyncio.run(main())
 
@@ -367,6 +371,33 @@ def test_a_crash_without_rules_for_tasks_writes_comments_only(tmp_path: Path) ->
             on.store.record_updated(CALL, contact_id=CONTACT)
             await on.store.settle()
         async with Store.open(tmp_path / "ivr.db", tmp_path, on.clock, "boot-2") as store:
-            assert (await store.recover(EPOCH, CommentRules(connector="Salesforce"))).comments == 0
+            assert (await store.recover(EPOCH, CommentRules())).comments == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("detail", "connector", "operations"),
+    [
+        ({}, "Home", [CASE_COMMENT]),
+        ({RECORD_CONNECTOR: "Home"}, "Home", [CASE_COMMENT]),
+        ({RECORD_CONNECTOR: "Field"}, "Field", [CALL_TASK, CASE_COMMENT]),
+        ({RECORD_CONNECTOR: "Gone"}, "Gone", [CASE_COMMENT]),
+    ],
+)
+def test_a_crash_is_written_about_where_the_caller_is_known(
+    detail: dict[str, str], connector: str, operations: list[str], tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with stage(tmp_path) as on:
+            on.store.record_opened(opened(CALL, EPOCH))
+            on.store.record_updated(CALL, case_id=CASE, contact_id=CONTACT, detail=detail)
+            await on.store.settle()
+        rules = CommentRules(writes={"Home": WriteRules(), "Field": WriteRules(call_task=True)})
+        async with Store.open(tmp_path / "ivr.db", tmp_path, on.clock, "boot-2") as store:
+            await store.recover(EPOCH, rules)
+            rows = await store.outbox_rows()
+            assert sorted(row.operation for row in rows) == operations
+            assert {row.target["connector"] for row in rows} == {connector}
 
     asyncio.run(main())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +14,7 @@ from ivr.call import Call, Place, Times
 from ivr.config import Config, load_config
 from ivr.connectors import comment_rules
 from ivr.ids import CallId, QueueName
-from ivr.salesforce.model import Account, Contact, Match, MatchResult
+from ivr.salesforce.model import Account, Case, Contact, Match, MatchResult
 from ivr.services import Services
 from ivr.store.values import CALL_TASK, CASE_COMMENT, OutboxDraft, WriteRules
 from ivr.testing.clock import EPOCH, ManualClock
@@ -24,10 +24,13 @@ from tests.cli_support import write_config
 
 CALL = CallId("call-0001")
 CASE, CONTACT, ACCOUNT = "500gK0000000001QAA", "003gK0000000001QAA", "001gK0000000001QAA"
+OPEN = Case(id=CASE, number="1", subject="Lost")
 KNOWN = Match(
     result=MatchResult.ONE,
     contact=Contact(id=CONTACT, name="Alice Morgan"),
     account=Account(id=ACCOUNT, name="Blue Harbor"),
+    cases=(OPEN,),
+    cases_known=True,
 )
 
 
@@ -46,8 +49,7 @@ class EndedCall:
     """The part of a call that the connector looks at."""
 
     times: Times
-    match: Match | None
-    case_id: str | None
+    matches: Mapping[str, Match]
     id: CallId = CALL
     place: Place | None = None
     clock: ManualClock = field(default_factory=ManualClock)
@@ -80,10 +82,13 @@ def posted(
     return connector.drafts
 
 
-def a_call(*, answered: bool = True, match: Match | None = KNOWN, case_id: str | None = CASE) -> EndedCall:
+def a_call(
+    *, answered: bool = True, match: Match | None = KNOWN, at: str = "Salesforce", case: bool = True
+) -> EndedCall:
     times = Times(started=EPOCH, connected=EPOCH if answered else None)
     place = Place(queue=QueueName("Support"), priority=5, reasons=()) if answered else None
-    return EndedCall(times=times, match=match, case_id=case_id, place=place)
+    matches = {} if match is None else {at: match if case else replace(match, cases=())}
+    return EndedCall(times=times, matches=matches, place=place)
 
 
 def test_a_comment_by_default_held_for_the_wrap_up(tmp_path: Path) -> None:
@@ -126,7 +131,7 @@ def test_a_flow_that_comments_twice_makes_one_task(tmp_path: Path) -> None:
 def test_without_a_case_the_call_goes_where_it_is_configured_to(
     no_case: str, links: dict[str, str] | None, tmp_path: Path
 ) -> None:
-    call = a_call(case_id=None)
+    call = a_call(case=False)
     drafts = posted(tmp_path, call, f"{{no_case: {no_case}}}")
     assert [draft.operation for draft in drafts] == ([] if links is None else [CALL_TASK])
     assert call.timeline.events == (["no_comment"] if links is None else [])
@@ -143,18 +148,35 @@ def test_abandoned_calls_when_configured_and_at_once(abandoned: str, number: int
 
 @pytest.mark.parametrize("match", [None, Match(result=MatchResult.WITHHELD), Match(result=MatchResult.NONE)])
 def test_nothing_is_written_about_a_stranger(match: Match | None, tmp_path: Path) -> None:
-    call = a_call(match=match, case_id=None)
+    call = a_call(match=match)
     assert posted(tmp_path, call, "{call_task: true}") == []
     assert call.timeline.events == ["no_comment"]
+
+
+def test_what_another_connector_knows_is_nothing_to_write_to(tmp_path: Path) -> None:
+    call = a_call(at="Other")
+    assert posted(tmp_path, call, "{call_task: true}") == []
+    assert call.timeline.events == ["no_comment"]
+
+
+@pytest.mark.parametrize(("no_case", "links"), [("contact", ("who_id",)), ("account", ("what_id",))])
+def test_a_colleagues_case_is_no_case_of_the_callers(
+    no_case: str, links: tuple[str, ...], tmp_path: Path
+) -> None:
+    call = a_call(match=replace(KNOWN, cases=(replace(OPEN, own=False),)))
+    (draft,) = posted(tmp_path, call, f"{{no_case: {no_case}}}")
+    assert draft.operation == CALL_TASK
+    assert tuple(name for name in draft.target if name.endswith("_id")) == links
 
 
 def test_a_crash_is_written_about_by_the_same_rules(tmp_path: Path) -> None:
     path = write_config(tmp_path)
     path.write_text(
         path.read_text().replace(
-            "http: {listen", "    write_back: {call_task: true, abandoned: false}\nhttp: {listen"
+            "http: {listen",
+            "    write_back: {call_task: true, abandoned: false, task_subject: A call, task_status: Done}\n"
+            "http: {listen",
         )
     )
-    rules = comment_rules(load_config(path, env={}))
-    assert rules.connector == "Salesforce"
-    assert rules.writes == WriteRules(call_task=True, abandoned=False)
+    usual = WriteRules(call_task=True, abandoned=False, task_subject="A call", task_status="Done")
+    assert comment_rules(load_config(path, env={})).writes == {"Salesforce": usual}

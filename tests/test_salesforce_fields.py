@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.acd.score import score
+from ivr.cli.caller import caller_lines
 from ivr.config import load_config
 from ivr.connectors import org_settings, score_table
 from ivr.numbers import E164
@@ -175,6 +177,7 @@ PRIORITIES = """\
       default: 6
       case: {P1: -4, P2: -1}
       customer: {Platinum: -2}
+      sla: {24x7: -2}
 """
 
 
@@ -194,7 +197,18 @@ def test_scores_come_from_the_configuration(tmp_path: Path) -> None:
     )
     assert score_of(match, table).priority == 3
     assert score("P1", None, table=table).priority == 2
+    with_sla = replace(match, account=Account(id="001", name="Co", priority="PLATINUM", sla="24X7"))
+    assert score_of(with_sla, table).priority == 1
+    assert "SLA 24X7: -2" in score_of(with_sla, table).reasons
     assert score_of(None, score_table(None)).priority == 5
+
+
+def test_a_colleagues_case_is_listed_and_moves_nobody_up() -> None:
+    case = Case(id="500", number="00001026", subject="Broken", priority="Critical", own=False)
+    match = Match(result=MatchResult.ONE, cases=(case,), cases_known=True)
+    assert score_of(match) == score_of(Match(result=MatchResult.ONE))
+    (line,) = (line for line in caller_lines("+14155550123", match) if "00001026" in line)
+    assert line.endswith(", a colleague's)")
 
 
 def test_the_defaults_are_those_of_a_new_org(tmp_path: Path) -> None:

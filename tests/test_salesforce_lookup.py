@@ -105,16 +105,36 @@ def _callable(stored: str) -> E164 | None:
     return to_e164(digits, "US") if len(digits) >= 10 else None
 
 
-def test_own_cases_come_before_those_of_colleagues() -> None:
+def test_own_cases_come_before_those_of_colleagues_and_are_told_from_them() -> None:
     async def main() -> None:
         async with simulated() as org:
             match = await looked_up(org, "+17015550193")
-            assert [case.subject for case in match.cases] == [
-                "Change of invoice copy",
-                "Turbine 12 reports no data",
-                "Turbine 9 reports no data",
-                "Question on monthly report",
+            assert [(case.subject, case.own) for case in match.cases] == [
+                ("Change of invoice copy", True),
+                ("Turbine 12 reports no data", False),
+                ("Turbine 9 reports no data", False),
+                ("Question on monthly report", False),
             ]
+            assert [case.subject for case in match.own_cases] == ["Change of invoice copy"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("number", "shown", "own"),
+    [
+        ("+14155550125", 2, 0),  # a contact without a case, whose colleague has two
+        ("+14155550140", 2, 2),  # the account itself
+        ("+12125550151", 1, 1),  # two of one account: its case that names nobody
+        ("+17015550190", 4, 4),
+    ],
+)
+def test_a_case_of_somebody_else_is_shown_and_not_the_callers(number: str, shown: int, own: int) -> None:
+    async def main() -> None:
+        async with simulated() as org:
+            match = await looked_up(org, number)
+            assert match.cases_known
+            assert (len(match.cases), len(match.own_cases)) == (shown, own)
 
     asyncio.run(main())
 
@@ -226,7 +246,8 @@ def test_one_login_for_any_number_of_expired_sessions() -> None:
 
 def test_one_login_for_any_number_of_first_callers_even_when_it_is_refused() -> None:
     async def main() -> None:
-        async with simulated_over_tcp(client_secret="wrong", breaker=BreakerSettings(failures=1_000)) as org:
+        patient = BreakerSettings(failures=1_000)
+        async with simulated_over_tcp(client_secret="wrong", breaker=patient, lookups_at_once=30) as org:
             matches = await asyncio.gather(*(org.connector.find(ALICE) for _ in range(30)))
             assert {match.result for match in matches} == {MatchResult.ERROR}
             assert org.outcomes("login") == ["refused"]

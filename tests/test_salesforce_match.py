@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.numbers import E164
-from ivr.salesforce.cases import CaseRow, best_first
+from ivr.salesforce.cases import CaseRow, Side, best_first, whose
 from ivr.salesforce.match import Row, decide
-from ivr.salesforce.model import Case, Match, MatchResult
+from ivr.salesforce.model import Account, Case, Contact, Match, MatchResult
 
 NUMBER = E164("+14155550123")
+BLUE_HARBOR = Account(id="001A", name="Blue Harbor")
 STORED = "(415) 555-0123"
 
 
@@ -181,11 +183,30 @@ def test_cases_go_by_owner_then_priority_then_as_given() -> None:
         case("6", "Low"),
         case("7", "High", "003A"),
     ]
-    assert [c.number for c in best_first(rows, "003A")] == ["7", "1", "2", "4", "5", "3", "6"]
-    assert [c.number for c in best_first(rows, None)] == ["2", "4", "7", "5", "3", "1", "6"]
+    assert [(c.number, c.own) for c in best_first(rows, "003A")] == [
+        ("7", True), ("1", True), ("5", True), ("3", True), ("6", True), ("2", False), ("4", False),
+    ]  # fmt: skip
+    assert [(c.number, c.own) for c in best_first(rows, Side.SOMEBODY)] == [
+        ("5", True), ("3", True), ("6", True), ("2", False), ("4", False), ("7", False), ("1", False),
+    ]  # fmt: skip
+    whole = best_first(rows, Side.ACCOUNT)
+    assert [c.number for c in whole] == ["2", "4", "7", "5", "3", "1", "6"]
+    assert all(c.own for c in whole)
+
+
+@pytest.mark.parametrize(
+    ("found", "caller"),
+    [
+        (Match(result=MatchResult.ONE, contact=Contact(id="003A", name="A"), account=BLUE_HARBOR), "003A"),
+        (Match(result=MatchResult.ONE, account=BLUE_HARBOR), Side.ACCOUNT),
+        (Match(result=MatchResult.MANY, account=BLUE_HARBOR), Side.SOMEBODY),
+    ],
+)
+def test_whose_cases_are_the_callers(found: Match, caller: str) -> None:
+    assert whose(found) == caller
 
 
 def test_every_order_given_keeps_priorities_descending() -> None:
     rows = [case("1", "Low"), case("2", "High"), case("3", "Medium")]
     for order in itertools.permutations(rows):
-        assert [c.priority for c in best_first(order, None)] == ["High", "Medium", "Low"]
+        assert [c.priority for c in best_first(order, Side.ACCOUNT)] == ["High", "Medium", "Low"]

@@ -16,7 +16,7 @@ from ivr.salesforce.breaker import BreakerState
 from ivr.salesforce.connector import SalesforceConnector
 from ivr.salesforce.errors import Retry, SalesforceError, Shed, retry_of
 from ivr.salesforce.model import Contact, Match, MatchResult
-from ivr.salesforce.news import ConnectorState, News, NotSent, WriteSeen
+from ivr.salesforce.news import ConnectorState, News, NotSent, Purpose, WriteSeen
 from ivr.salesforce.quota import Need, QuotaGuard, QuotaSettings
 from ivr.salesforce.reply import ApiUsage
 from ivr.salesforce.settings import BreakerSettings, SalesforceSettings
@@ -26,6 +26,7 @@ from ivr.telemetry.metrics import Metrics
 
 ORG = "https://a.my.salesforce.com"
 ALICE = E164("+14155550123")
+LOOK_UP = '{connector="SF",purpose="look_up"}'
 CASE = "500gK0000000001QAA"
 CONTACT = Contact(id="003gK0000000001QAA", name="Alice")
 TASK: dict[str, str | int] = {"CallObject": "call-0001", "ActivityDate": "2025-01-01"}
@@ -136,7 +137,7 @@ def test_a_refusal_tells_the_usage_too() -> None:
             usage = org.connector.usage
             assert usage is not None
             assert usage.share >= 1
-            assert org.connector.breaker is BreakerState.OPEN
+            assert {org.connector.breaker(purpose) for purpose in Purpose} == {BreakerState.OPEN}
             sent = len(org.seen)
             with pytest.raises(SalesforceError):
                 await org.connector.add_task(TASK)
@@ -154,26 +155,28 @@ def test_metrics_tell_breaker_usage_and_what_was_not_sent() -> None:
                 lambda news: metrics.requested("SF", news), lambda news: metrics.requested("SF", news),
             )  # fmt: skip
             await connector.find(ALICE)
-            assert 'ivr_connector_breaker_open{connector="SF"} 0.0' in metrics.text().decode()
+            assert f"ivr_connector_breaker_open{LOOK_UP} 0.0" in metrics.text().decode()
             org.fault(FaultKind.STATUS, times=2)
             await connector.find(ALICE)
             await connector.find(ALICE)
             opened = metrics.text().decode()
             org.clock.advance(10.0)
             await connector.find(ALICE)
-            assert 'ivr_connector_breaker_open{connector="SF"} 0.0' in metrics.text().decode()
+            assert f"ivr_connector_breaker_open{LOOK_UP} 0.0" in metrics.text().decode()
             connector.wrote("call_task", "dead")
             connector.wrote("call_task", "retry")
             return opened + metrics.text().decode()
 
     text = asyncio.run(main())
-    assert 'ivr_connector_breaker_open{connector="SF"} 1.0' in text
+    assert f"ivr_connector_breaker_open{LOOK_UP} 1.0" in text
+    assert 'ivr_connector_breaker_open{connector="SF",purpose="write_back"} 1.0' not in text
     assert 'ivr_connector_not_sent_total{connector="SF",operation="find",reason="breaker_open"} 1.0' in text
     assert 'ivr_connector_api_usage_ratio{connector="SF"}' in text
-    assert 'ivr_outbox_dead_total{connector="SF",operation="call_task"} 1.0' in text
+    assert 'ivr_outbox_attempt_total{connector="SF",operation="call_task",outcome="dead"} 1.0' in text
     assert 'ivr_outbox_attempt_total{connector="SF",operation="call_task",outcome="retry"} 1.0' in text
 
 
 def test_news_are_values() -> None:
-    assert ConnectorState(breaker_open=False, usage=None) == ConnectorState(breaker_open=False, usage=None)
+    nothing = ConnectorState(left_alone=frozenset(), usage=None)
+    assert nothing == ConnectorState(left_alone=frozenset(), usage=None)
     assert WriteSeen(operation="a", outcome="dead") != WriteSeen(operation="a", outcome="retry")

@@ -253,6 +253,21 @@ def test_other_writers_only_delay(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_dead_rows_are_counted_until_they_are_retried(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with a_store(tmp_path, ManualClock()) as store:
+            await store.close_call(closed("c1", EPOCH), [comment("c1", None)])
+            await store.close_call(closed("c2", EPOCH), [comment("c2", None)])
+            one, _ = await store.claim_due(10)
+            assert await store.outbox_dead() == 0
+            await store.failed(one.id, "the case is gone", None)
+            assert (await store.outbox_dead(), await store.outbox_depth()) == (1, 1)
+            await store.retry(one.id)
+            assert (await store.outbox_dead(), await store.outbox_depth()) == (0, 2)
+
+    asyncio.run(scenario())
+
+
 def test_whoever_waits_for_due_rows_is_woken(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with a_store(tmp_path, ManualClock()) as store:

@@ -58,12 +58,15 @@ class SetState(ApiModel):
 
 
 class CaseView(ApiModel):
+    """An open case; one that is not the caller's `own` is a colleague's."""
+
     id: str
     number: str
     subject: str
     priority: str | None
     status: str | None
     owner: str | None
+    own: bool = True
     url: str
 
 

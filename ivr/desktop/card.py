@@ -162,7 +162,7 @@ def _record(item: RecordView) -> LinkRow:
 def _case(item: CaseView) -> CaseRow:
     return CaseRow(
         number=item.number,
-        subject=item.subject,
+        subject=item.subject if item.own else f"{item.subject} (a colleague’s)",
         priority=Labelled(text=item.priority or "–", tone=words.priority_tone(item.priority)),
         status=item.status or "–",
         url=web_address(item.url),

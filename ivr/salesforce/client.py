@@ -1,5 +1,10 @@
 """Salesforce's REST API with the rules of a phone system: a deadline on everything, one login for any number
-of expired sessions, one retry for reads and none for writes, and a breaker."""
+of expired sessions, one retry for reads and none for writes, and a breaker for each purpose.
+
+The purposes do not share their failures, not even those of the network: a trigger that fails or hangs on what
+is written says nothing about the search, and a dead org is found out by each in a few requests. The day's
+quota is the org's, and closes it to all.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +32,7 @@ from ivr.salesforce.errors import (
     retry_of,
 )
 from ivr.salesforce.judge import judge_api
-from ivr.salesforce.news import ConnectorState, NotSent
+from ivr.salesforce.news import ConnectorState, NotSent, Purpose
 from ivr.salesforce.quota import Need, QuotaGuard, QuotaSettings
 from ivr.salesforce.reply import ApiUsage, Reply
 from ivr.salesforce.settings import BreakerSettings
@@ -40,7 +45,7 @@ Watch = Callable[[ConnectorState | NotSent], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCall:
     """One request to the API. `path` starts at the org's root; `safe` says that repeating it does no harm;
-    `need` what it is for, when the day's requests run short."""
+    `need` how urgent it is, when the day's requests run short; `purpose` whose breaker it counts for."""
 
     operation: str
     method: str
@@ -51,10 +56,11 @@ class ApiCall:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     content: bytes | None = field(default=None, repr=False)
     need: Need = Need.LIVE
+    purpose: Purpose = Purpose.LOOK_UP
 
 
 class SalesforceClient:
-    """Sends `ApiCall`s. One for each connector: token, breaker and usage are its state."""
+    """Sends `ApiCall`s. One for each connector: token, breakers and usage are its state."""
 
     def __init__(
         self,
@@ -71,7 +77,9 @@ class SalesforceClient:
         self._tokens = tokens
         self._clock = clock
         self._limits = breaker
-        self._breaker = Breaker(failures=breaker.failures, open_s=breaker.open_s)
+        self._breakers = {
+            purpose: Breaker(failures=breaker.failures, open_s=breaker.open_s) for purpose in Purpose
+        }
         self._operation_s = operation_s
         self._quota = QuotaGuard(quota)
         self._watch = watch
@@ -82,14 +90,13 @@ class SalesforceClient:
         """API requests of the rolling day as the last answer told them."""
         return self._quota.usage
 
-    @property
-    def breaker(self) -> BreakerState:
-        """Whether requests are let through now."""
-        return self._breaker.state(self._clock.monotonic())
+    def breaker(self, purpose: Purpose) -> BreakerState:
+        """Whether requests for this purpose are let through now."""
+        return self._breakers[purpose].state(self._clock.monotonic())
 
     async def log_in(self, observe: Observe | None = None) -> Token:
         """The token, after a login when there is none. Raises SalesforceError."""
-        with self._guarded("login"):
+        with self._guarded("login", Purpose.LOOK_UP):
             return await self._tokens.token(observe)
 
     async def request(self, call: ApiCall, observe: Observe | None = None) -> Reply:
@@ -112,7 +119,7 @@ class SalesforceClient:
         if not self._quota.allows(call.need, self._clock.monotonic()):
             self._watch(NotSent(operation=call.operation, reason=Shed.outcome))
             raise Shed("the day's API requests run short: what is left is kept for live calls")
-        with self._guarded(call.operation):
+        with self._guarded(call.operation, call.purpose):
             token = await self._tokens.token(observe)
             try:
                 return await self._send(call, token, observe)
@@ -143,39 +150,42 @@ class SalesforceClient:
         judge_api(reply)
 
     @contextmanager
-    def _guarded(self, operation: str) -> Iterator[None]:
-        if not self._breaker.allow(self._clock.monotonic()):
+    def _guarded(self, operation: str, purpose: Purpose) -> Iterator[None]:
+        breaker = self._breakers[purpose]
+        if not breaker.allow(self._clock.monotonic()):
             self._watch(NotSent(operation=operation, reason=BreakerOpen.outcome))
             raise BreakerOpen("Salesforce failed several times in a row and is left alone for a while")
         try:
             yield
         except SalesforceError as error:
-            self._note(error)
+            self._note(error, breaker)
             raise
         except BaseException:
-            self._breaker.abandoned()
+            breaker.abandoned()
             raise
         else:
-            self._breaker.succeeded()
+            breaker.succeeded()
         finally:
             self._show()
 
     def _show(self) -> None:
         """Tell the state where it has changed."""
         # Half open counts as open: one request in flight is no sign of life.
-        state = ConnectorState(breaker_open=self.breaker is not BreakerState.CLOSED, usage=self.usage)
+        left_alone = {p for p in Purpose if self.breaker(p) is not BreakerState.CLOSED}
+        state = ConnectorState(left_alone=frozenset(left_alone), usage=self.usage)
         if state != self._shown:
             self._shown = state
             self._watch(state)
 
-    def _note(self, error: SalesforceError) -> None:
+    def _note(self, error: SalesforceError, breaker: Breaker) -> None:
         now = self._clock.monotonic()
         match error:
             case QuotaExhausted(daily=True):
-                self._breaker.tripped(now, self._limits.quota_s)
+                for each in self._breakers.values():
+                    each.tripped(now, self._limits.quota_s)
             case NetworkFault() | ServerFault() | Refused() | QuotaExhausted():
-                self._breaker.failed(now)
+                breaker.failed(now)
             case Busy():
-                self._breaker.abandoned()
+                breaker.abandoned()
             case _:
-                self._breaker.succeeded()
+                breaker.succeeded()

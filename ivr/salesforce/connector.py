@@ -15,7 +15,7 @@ from ivr.salesforce.client import ApiCall, SalesforceClient
 from ivr.salesforce.errors import BadRequest, SalesforceError
 from ivr.salesforce.lookup import Lookup
 from ivr.salesforce.model import Match
-from ivr.salesforce.news import ConnectorState, NotSent, WriteSeen
+from ivr.salesforce.news import ConnectorState, NotSent, Purpose, WriteSeen
 from ivr.salesforce.reply import ApiUsage, Reply
 from ivr.salesforce.settings import SalesforceSettings, check_origin
 from ivr.salesforce.soql import object_name, record_id
@@ -45,7 +45,7 @@ class SalesforceConnector:
     """One Salesforce org. The HTTP client is the caller's to close; its pool bounds requests at once.
 
     `observe` is told of every HTTP request; the optional `observe` of a method is told, besides, of those
-    made for that call, so that they can go on its timeline. `watch` is told of the breaker, the usage, what
+    made for that call, so that they can go on its timeline. `watch` is told of the breakers, the usage, what
     is not sent, and what becomes of writes.
     """
 
@@ -93,10 +93,9 @@ class SalesforceConnector:
         """API requests of the rolling day as the last answer told them; None before the first."""
         return self._client.usage
 
-    @property
-    def breaker(self) -> BreakerState:
-        """Whether requests are let through now."""
-        return self._client.breaker
+    def breaker(self, purpose: Purpose = Purpose.LOOK_UP) -> BreakerState:
+        """Whether requests for this purpose are let through now."""
+        return self._client.breaker(purpose)
 
     async def login(self, observe: Observe | None = None) -> Token:
         """The session, after a login when there is none. Raises SalesforceError."""
@@ -163,6 +162,7 @@ class SalesforceConnector:
             content=None if body is None else body.encode("utf-8", errors="replace"),
             safe=method.upper() in _SAFE_METHODS,
             timeout_s=timeout_s,
+            purpose=Purpose.FLOW,
         )
         try:
             return await self._client.request(call, observe)

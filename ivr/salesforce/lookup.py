@@ -3,6 +3,9 @@
 Records keep phone numbers as they were typed, so a query by the field's text misses most of them; the search
 index compares digits. Where the org keeps a normalised field that is asked first, by equality: what it finds
 needs no search, what it does not find costs a round trip more. All that is found is confirmed in `match.py`.
+
+Each request is given far longer than a caller waits: what comes late still counts. So many of them may be
+under way at once, and no more.
 """
 
 from __future__ import annotations
@@ -16,12 +19,13 @@ import structlog
 
 from ivr.numbers import E164, search_variants, to_e164
 from ivr.salesforce import queries
-from ivr.salesforce.cases import best_first
+from ivr.salesforce.cases import best_first, whose
 from ivr.salesforce.client import ApiCall, SalesforceClient
-from ivr.salesforce.errors import RequestFault, SalesforceError
+from ivr.salesforce.errors import Denied, RequestFault, SalesforceError, ServerFault
 from ivr.salesforce.judge import error_of
 from ivr.salesforce.match import Row, decide
 from ivr.salesforce.model import Account, Contact, Match, MatchResult
+from ivr.salesforce.places import Places
 from ivr.salesforce.quota import Need
 from ivr.salesforce.records import (
     AccountRecord,
@@ -34,6 +38,7 @@ from ivr.salesforce.records import (
     read_search,
     spoken,
 )
+from ivr.salesforce.reply import Reply
 from ivr.salesforce.settings import SalesforceSettings
 from ivr.salesforce.soql import record_id
 from ivr.salesforce.wire import Observe
@@ -52,6 +57,7 @@ class Lookup:
         self._settings = settings
         self._fields = settings.fields
         self._root = f"/services/data/{settings.api_version}"
+        self._places = Places(settings.lookups_at_once, settings.timeouts.read_s)
 
     async def find(self, number: E164, observe: Observe | None = None) -> Match:
         """Who has this number. Faults are returned as ERROR; only CancelledError is raised."""
@@ -80,17 +86,22 @@ class Lookup:
             return dataclasses.replace(match, cases_known=True)  # leads have no cases
         try:
             parts = self._parts_of(match)
-            reply = await self._client.request(self._composite("open_cases", parts, Need.CASES), observe)
+            reply = await self._ask(self._composite("open_cases", parts, Need.CASES), observe)
             return self._filled(match, read_composite(reply))
         except SalesforceError as error:
             return dataclasses.replace(match, detail=_said(error))
+
+    async def _ask(self, call: ApiCall, observe: Observe | None) -> Reply:
+        async with self._places.place():
+            return await self._client.request(call, observe)
 
     def _decided(self, rows: Sequence[Row], number: E164) -> Match:
         return decide(rows, number, self._settings.region, self._fields)
 
     async def _by_normalised(self, number: E164, observe: Observe | None) -> Sequence[Row]:
-        """What the normalised fields give. A field that the org does not have costs nobody his name: the
-        search comes next, and `ivr check` names the field."""
+        """What the normalised fields give. A field that the org does not have, or an answer that is no good,
+        costs nobody his name: the search comes next, and `ivr check` names the field. When nobody answers at
+        all the search would fare no better."""
         if not self._fields.normalised:
             return ()
         parts = [
@@ -98,11 +109,12 @@ class Lookup:
             for object_ in self._fields.normalised
         ]
         try:
-            reply = await self._client.request(self._composite("find_exact", parts, Need.LIVE), observe)
-        except RequestFault as error:
+            reply = await self._ask(self._composite("find_exact", parts, Need.LIVE), observe)
+            answers = read_composite(reply)
+            return [row for object_, part in answers.items() for row in self._rows(object_, part)]
+        except (RequestFault, ServerFault, Denied) as error:
             log.warning("salesforce.normalised_refused", connector=self._settings.name, error=error.detail)
             return ()
-        return [row for object_, part in read_composite(reply).items() for row in self._rows(object_, part)]
 
     def _rows(self, object_: str, part: SubReply) -> Sequence[Row]:
         if part.status == 200:
@@ -124,7 +136,7 @@ class Lookup:
             safe=True,
             timeout_s=self._settings.timeouts.read_s,
         )
-        return read_search(await self._client.request(call, observe), self._fields)
+        return read_search(await self._ask(call, observe), self._fields)
 
     def _parts_of(self, match: Match) -> list[Mapping[str, str]]:
         parts: list[Mapping[str, str]] = []
@@ -164,7 +176,7 @@ class Lookup:
         cases = parts.get("cases")
         if cases is None or cases.status != 200:
             return dataclasses.replace(filled, detail=_part_said("cases", cases))
-        ranked = best_first(read_cases(cases.body, self._fields), contact.id if contact else None)
+        ranked = best_first(read_cases(cases.body, self._fields), whose(match))
         return dataclasses.replace(filled, cases=ranked, cases_known=True)
 
     def _account(self, known: Account | None, part: SubReply | None) -> Account | None:

@@ -75,6 +75,7 @@ def _candidate(found: _Confirmed, fields: OrgFields) -> Candidate:
         id=row.id,
         name=row.name or row.id,
         account_id=row.id if row.object == "Account" else row.account_id,
+        account_name=row.name if row.object == "Account" else row.account_name or "",
         reason=fields.reason(row.object, found.field),
     )
 

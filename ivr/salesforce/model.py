@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ivr.salesforce.soql import same_id
+
 
 class MatchResult(StrEnum):
     """The five edges of a look-up; never "the first record"."""
@@ -40,7 +42,8 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An open service case (`IsClosed = false`)."""
+    """An open service case (`IsClosed = false`). One that is not the caller's `own` is a colleague's: it is
+    shown to the agent, and nothing else is done with it (`cases.py`)."""
 
     id: str
     number: str
@@ -48,6 +51,7 @@ class Case:
     priority: str | None = None
     status: str | None = None
     owner: str | None = None
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class Candidate:
     id: str
     name: str
     account_id: str | None = None
+    account_name: str = ""
     reason: str = ""
 
 
@@ -67,7 +72,8 @@ class Match:
 
     `ONE`: `account` or `contact` (or both) are set, and `cases` once they are read, best first. `MANY` with
     all candidates in one account has that account set and no contact. `ERROR` says in `detail` what failed;
-    `cases_known` tells an empty `cases` that was read from one that was not.
+    `cases_known` tells an empty `cases` that was read from one that was not. `connector` names the system
+    whose ids these are, once a call knows it.
     """
 
     result: MatchResult
@@ -78,6 +84,17 @@ class Match:
     candidates: tuple[Candidate, ...] = ()
     detail: str = ""
     late: bool = field(default=False)
+    connector: str | None = None
+
+    @property
+    def own_cases(self) -> tuple[Case, ...]:
+        """The cases that the call may be about, the best first."""
+        return tuple(case for case in self.cases if case.own)
+
+    def has(self, id_: str) -> bool:
+        """Whether this id is a record's of the match."""
+        records = (self.account, self.contact, *self.cases, *self.candidates)
+        return any(record is not None and same_id(record.id, id_) for record in records)
 
     @property
     def name(self) -> str | None:

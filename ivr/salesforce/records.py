@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -193,9 +194,9 @@ def read_tasks(reply: Reply) -> tuple[TaskRecord, ...]:
 
 
 def read_upserted(reply: Reply) -> str:
-    """The id of a record just upserted; empty when an older version answers an update without a body. Raises
-    Garbage."""
-    return read_created(reply) if reply.body else ""
+    """The id of a record just upserted; empty when an older version answers an update with 204 and no body.
+    Raises Garbage."""
+    return "" if reply.status == HTTPStatus.NO_CONTENT else read_created(reply)
 
 
 def read_created(reply: Reply) -> str:

@@ -28,19 +28,23 @@ def check_origin(url: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds. `connect_s` also bounds the wait for a free connection; `operation_s` bounds one operation of
-    the connector with its login, its replay and its retry."""
+    """Seconds. `connect_s` also bounds the wait for a free connection, `read_s` that for a place among the
+    look-ups; `operation_s` bounds one operation of the connector with its login, its replay and its retry.
+
+    None of them is the caller's deadline: they say when an answer is not worth waiting for any more, even
+    late."""
 
     connect_s: float = 1.0
-    login_s: float = 3.0
-    read_s: float = 2.5
+    login_s: float = 10.0
+    read_s: float = 10.0
     write_s: float = 10.0
     operation_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSettings:
-    """After `failures` in a row nothing is sent for `open_s` s; `quota_s` when the day's quota is gone."""
+    """After `failures` in a row nothing is sent for `open_s` s; `quota_s` when the day's quota is gone.
+    Counted for each purpose by itself."""
 
     failures: int = 5
     open_s: float = 10.0
@@ -53,7 +57,8 @@ class SalesforceSettings:
     the pages that agents open; None derives it from the org's address. `priority_field` and `sla_field` are
     the fields of Account read into `Account.priority` and `Account.sla`; an org without them simply has none.
     `task_external_id` names a field of Task by which Tasks are upserted; None: CallObject is looked for.
-    Without `grant` the app logs in by its client credentials.
+    Without `grant` the app logs in by its client credentials. `lookups_at_once` bounds the requests for
+    callers that may be under way together.
     """
 
     name: str
@@ -68,6 +73,7 @@ class SalesforceSettings:
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     quota: QuotaSettings = field(default_factory=QuotaSettings)
     max_response_bytes: int = 2_000_000
+    lookups_at_once: int = 20
     fields: OrgFields = field(default_factory=OrgFields)
     priority_field: str = "CustomerPriority__c"
     sla_field: str = "SLA__c"

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from ivr.salesforce import queries
 from ivr.salesforce.client import ApiCall, SalesforceClient
 from ivr.salesforce.errors import BadRequest
+from ivr.salesforce.news import Purpose
 from ivr.salesforce.quota import Need
 from ivr.salesforce.records import read_created, read_tasks, read_upserted
 from ivr.salesforce.settings import SalesforceSettings
@@ -69,6 +70,7 @@ class TaskWriter:
             safe=True,
             timeout_s=self._timeout_s,
             need=Need.TASK,
+            purpose=Purpose.WRITE_BACK,
         )
         reply = await self._client.request(call, observe)
         # A comparison in SOQL ignores case; a call id does not.
@@ -104,6 +106,7 @@ class TaskWriter:
             safe=safe,
             timeout_s=self._timeout_s,
             need=Need.TASK,
+            purpose=Purpose.WRITE_BACK,
         )
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from ivr.salesforce import queries
 from ivr.salesforce.client import ApiCall, SalesforceClient
 from ivr.salesforce.errors import BadRequest
+from ivr.salesforce.news import Purpose
 from ivr.salesforce.quota import Need
 from ivr.salesforce.records import read_comments, read_created
 from ivr.salesforce.settings import SalesforceSettings
@@ -82,6 +83,7 @@ class CommentWriter:
             safe=True,
             timeout_s=self._timeouts.write_s,
             need=Need.COMMENT,
+            purpose=Purpose.WRITE_BACK,
         )
         reply = await self._client.request(call, observe)
         # LIKE ignores case; the marker does not.
@@ -98,5 +100,6 @@ class CommentWriter:
             safe=False,
             timeout_s=self._timeouts.write_s,
             need=Need.COMMENT,
+            purpose=Purpose.WRITE_BACK,
         )
         return read_created(await self._client.request(call, observe))

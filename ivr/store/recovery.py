@@ -87,8 +87,8 @@ def _comment_only(row: RowMapping, rules: CommentRules) -> list[OutboxDraft]:
 
 
 def _by_connector(row: RowMapping, rules: CommentRules) -> list[OutboxDraft]:
-    """What the connector that knew the caller writes. One that is not configured any more has the usual rules:
-    its rows die where somebody sees them."""
+    """What the connector that knew the caller writes. For one that is not configured any more the usual rules
+    hold: its rows die where somebody sees them."""
     connector = str(row["detail"].get(RECORD_CONNECTOR) or next(iter(rules.writes)))
     writes = rules.writes.get(connector, WriteRules())
     known = Known(case_id=row["case_id"], contact_id=row["contact_id"], account_id=row["account_id"])
@@ -98,9 +98,7 @@ def _by_connector(row: RowMapping, rules: CommentRules) -> list[OutboxDraft]:
     ]
 
 
-def _draft(
-    operation: str, call_id: CallId, connector: str, writes: WriteRules, known: Known
-) -> OutboxDraft:
+def _draft(operation: str, call_id: CallId, connector: str, writes: WriteRules, known: Known) -> OutboxDraft:
     target = {"connector": connector}
     if operation == CALL_TASK:
         return OutboxDraft(

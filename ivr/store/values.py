@@ -207,7 +207,7 @@ class OutboxRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteRules:
     """What is written about a call: with a case a comment on it, a Task, both; without one a Task on what
-    `no_case` names: "contact", "account" or "nothing". `task_status` must be a value of the org's picklist."""
+    `no_case` names: "contact", "account" or "nothing". The org's picklist must have `task_status`."""
 
     case_comment: bool = True
     call_task: bool = False
