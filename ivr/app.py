@@ -54,6 +54,7 @@ from ivr.tasks import Tasks
 from ivr.telemetry.metrics import Metrics
 from ivr.trunk_addresses import TrunkAddresses
 from ivr.trunks import TrunkStates, resolve_trunks
+from media.edge.addresses import LoopbackPorts
 from media.errors import EdgeError, WorkerStartError
 from media.pool import Pool
 from media.process import StartError
@@ -118,7 +119,8 @@ async def _compose(
     reports.bind(node, reception)
     opened = PortWait(stack, clock, port_wait_s)
     # Before the workers, whose last words go through it.
-    edge = await _open_edge(config, addresses, states, reception, opened)
+    ports = stack.enter_context(LoopbackPorts())
+    edge = await _open_edge(config, addresses, states, reception, opened, ports)
     pool = await _open_pool(services, addresses, states, reception, edge, opened)
     node.runs(reception, pool)
     places = TrunkAddresses(config.trunks, dict(addresses), TrunkMoves(services.trunks, edge).moved)
@@ -186,17 +188,21 @@ async def _open_store(config: Config, clock: Clock, stack: AsyncExitStack) -> St
 
 
 async def _open_edge(
-    config: Config, addresses: dict[str, str], states: TrunkStates, reception: Reception, opened: PortWait
+    config: Config,
+    addresses: dict[str, str],
+    states: TrunkStates,
+    reception: Reception,
+    opened: PortWait,
+    ports: LoopbackPorts,
 ) -> NodeEdge | None:
     if config.sip.edge == "none":
         return None
-    rtp = config.sip.rtp_ports
     settings = edge_settings(
         config,
         addresses,
         legs=await legs_of_a_worker(),
         secret=await asyncio.to_thread(contact_secret, config.node.data_dir / "edge"),
-        reserved_ports=range(rtp.first, rtp.last + 1),
+        ports=ports,
     )
     return await opened.when_the_port_is_free(
         lambda: open_edge(
@@ -229,6 +235,7 @@ async def _open_pool(
             now=services.clock.monotonic,
             on_slot=edge.workers.changed if edge else lambda _: None,
             on_refused=services.metrics.refused,
+            continues=reception.continues,
         )
     )
 

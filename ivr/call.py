@@ -24,8 +24,8 @@ from ivr.posts import Post
 from ivr.recognition import best_known
 from ivr.salesforce.model import Candidate, Match, MatchResult
 from ivr.timeline import Source, Timeline
-from media.client import Leg
 from media.errors import WorkerLost
+from media.leg import Leg
 from media.pool import Booking
 
 MOVE_LIMIT_S = 2.0

@@ -16,8 +16,8 @@ from ivr.services import Services
 from ivr.timeline import Source
 from ivr.voice import CallVoice
 from ivr.waiting import any_of
-from media.client import Leg
 from media.errors import MediaError
+from media.leg import Leg
 from media.messages import Ended, LegEvent, MediaChanged, Progress
 from media.sip import name_addr, sip_uri
 

@@ -18,7 +18,7 @@ from ivr.errors import CannotStart
 from ivr.peers import Trunks, own_address_towards
 from ivr.tasks import Tasks
 from media.edge.accounts import Registrations, tell_moved, tell_phones, tell_trunks
-from media.edge.addresses import LOOPBACK, free_tcp_ports, free_worker_ports, own_addresses
+from media.edge.addresses import LOOPBACK, LoopbackPorts, own_addresses
 from media.edge.counts import FullCalls
 from media.edge.edge import Edge
 from media.edge.model import (
@@ -42,10 +42,12 @@ log = structlog.get_logger()
 
 
 def edge_settings(
-    config: Config, addresses: Mapping[str, str], *, legs: int, secret: bytes, reserved_ports: range
+    config: Config, addresses: Mapping[str, str], *, legs: int, secret: bytes, ports: LoopbackPorts
 ) -> EdgeSettings:
-    """The edge that a configuration asks for. `addresses` are the trunks', "IP:port"; `legs` is what one
-    worker holds. Raises CannotStart when one worker cannot take a customer."""
+    """The edge that a configuration asks for; `ports` are to be held while it runs.
+
+    `addresses` are the trunks', "IP:port"; `legs` is what one worker holds. Raises CannotStart when that is
+    too few for a customer."""
     sip = config.sip
     places = legs // sip.legs_per_customer
     if places == 0:
@@ -56,11 +58,11 @@ def edge_settings(
     settings = EdgeSettings(
         folder=Path(),
         listens=listens,
-        worker_first=free_worker_ports(workers, reserved_ports),
+        worker_first=ports.for_workers(workers, range(sip.rtp_ports.first, sip.rtp_ports.last + 1)),
         workers=workers,
         tcp=tuple(
             TcpListen(host=listen.host, port=listen.port, inner_port=inner)
-            for listen, inner in zip(outer, free_tcp_ports(len(outer)), strict=True)
+            for listen, inner in zip(outer, ports.tcp(len(outer)), strict=True)
         ),
         public_host=sip.public_address,
         local_networks=tuple(str(network) for network in sip.local_networks if network.version == 4),

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
-from media.client import Leg
+from media.leg import Leg
 from media.pool import Booking
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ivr.timeline import Source, Timeline
-from media.client import Leg
 from media.errors import MediaError
+from media.leg import Leg
 from media.messages import Digit, LegEvent, MediaChanged
 
 EVENTS = 128

@@ -7,7 +7,7 @@ came of it on the timeline.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from ivr.acd.score import Score, ScoreTable, score
 from ivr.api.models import CallStage
 from ivr.call import Call, Place, ScreenPop
 from ivr.connectors import score_table, write_rules
+from ivr.drafts import drafts_of
 from ivr.ending import Phase
 from ivr.flow.ports import (
     AgentNotAvailable,
@@ -29,15 +30,16 @@ from ivr.flow.ports import (
 from ivr.ids import QueueName
 from ivr.lookup import CallerLookup
 from ivr.numbers import to_e164
+from ivr.posts import Post
 from ivr.recognition import connector_with
 from ivr.salesforce.connector import SalesforceConnector
 from ivr.salesforce.errors import DeadlineExceeded, SalesforceError, TimedOut
 from ivr.salesforce.model import Match
 from ivr.salesforce.reply import RequestSeen
 from ivr.services import Services
-from ivr.store.values import CALL_TASK, CASE_COMMENT, TASK_PART, OutboxDraft, call_marker
+from ivr.store.values import OutboxDraft
 from ivr.timeline import Source
-from ivr.writes import known_of, planned, task_target
+from ivr.writes import known_of, planned
 
 SALESFORCE_PAGE = "salesforce:"
 RELEASE_MARGIN_S = 30.0
@@ -167,7 +169,6 @@ class CallConnector:
         self._found = found
         self._lookups: dict[tuple[str, str], CallerLookup] = {}
         self._latest: dict[str, CallerLookup] = {}
-        self.drafts: list[OutboxDraft] = []
 
     async def find(self, connector: str, number: str) -> Match:
         """Who has this number; an empty one is the caller's own, which is withheld or no public one."""
@@ -187,31 +188,17 @@ class CallConnector:
     async def post_comment(self, connector: str, text: str) -> None:
         """Put what the connector writes about a call into the outbox: a comment on the case, a Task, both;
         nothing for a caller whom it does not know, whatever another connector told."""
+        self._call.posts.append(Post(connector=connector, text=text, release_by=self._release_by()))
         rules = write_rules(self._services.config.connectors[connector])
         known = known_of(self._call.matches.get(connector))
         answered = self._call.times.connected is not None
-        operations = planned(rules, known, answered=answered)
-        if not operations:
+        if not planned(rules, known, answered=answered):
             self._call.timeline.add(Source.RECORD, "no_comment", case=known.case_id, abandoned=not answered)
-        for operation in operations:
-            target = {"connector": connector, "text": text}
-            if operation == CASE_COMMENT:
-                self._draft(operation, target | {"case_id": known.case_id or ""})
-            elif not self._has_task(connector):
-                self._draft(operation, {**target, **task_target(rules, known)})
 
-    def _has_task(self, connector: str) -> bool:
-        """A call is one Task of an org, however often the flow comments on it."""
-        return any(d.operation == CALL_TASK and d.target["connector"] == connector for d in self.drafts)
-
-    def _draft(self, operation: str, target: Mapping[str, str]) -> None:
-        # Recovery after a crash writes the first of each; a flow that writes more has them all.
-        n = sum(1 for draft in self.drafts if draft.operation == operation) + 1
-        part = str(n) if n > 1 else ""
-        marker = call_marker(self._call.id, f"{TASK_PART}{part}" if operation == CALL_TASK else part)
-        self.drafts.append(
-            OutboxDraft(operation=operation, target=target, marker=marker, release_by=self._release_by())
-        )
+    @property
+    def drafts(self) -> list[OutboxDraft]:
+        """The outbox rows of what was posted, for the caller as he is known now."""
+        return drafts_of(self._call, self._services.config)
 
     def _release_by(self) -> datetime | None:
         """When the comment goes at the latest, should nobody end the wrap-up; None: at once."""
@@ -244,14 +231,7 @@ class CallConnector:
 
     def observe(self, seen: RequestSeen) -> None:
         """A request was made for this call."""
-        self._call.timeline.add(
-            Source.SALESFORCE,
-            "request",
-            operation=seen.operation,
-            status=seen.status,
-            outcome=seen.outcome,
-            ms=round(seen.seconds * 1000),
-        )
+        write_request(self._call, seen)
 
     def _new_lookup(self, connector: str, number: str) -> CallerLookup:
         call, config = self._call, self._services.config
@@ -268,6 +248,18 @@ class CallConnector:
         return lookup
 
 
+def write_request(call: Call, seen: RequestSeen) -> None:
+    """A request to Salesforce on the call's timeline."""
+    call.timeline.add(
+        Source.SALESFORCE,
+        "request",
+        operation=seen.operation,
+        status=seen.status,
+        outcome=seen.outcome,
+        ms=round(seen.seconds * 1000),
+    )
+
+
 class CallDesktop:
     """Implements the flow's `Desktop`."""
 
@@ -277,12 +269,13 @@ class CallDesktop:
 
     async def screen_pop(self, *, url: str, label: str) -> None:
         """Hand a page to the agent's desktop. Raises PortError when there is no such page."""
-        address = self._page(url)
+        address = self.page(url)
         self._call.desk.pop = ScreenPop(id=secrets.token_hex(8), url=address, label=label)
         self._call.timeline.add(Source.AGENT, "screen_pop", label=label, agent=self._call.desk.agent)
         self._services.on_screen_pop(self._call)
 
-    def _page(self, url: str) -> str:
+    def page(self, url: str) -> str:
+        """The web address of a page; raises PortError when there is none."""
         if not url.startswith(SALESFORCE_PAGE):
             return url
         object_, slash, id_ = url.removeprefix(SALESFORCE_PAGE).partition("/")

@@ -20,8 +20,8 @@ from ivr.flow.entry import Collected, Digits, Entry, KeyEntry
 from ivr.flow.ports import AudioFile, PortError, Prompt, Say
 from ivr.keys import KeyBuffer
 from ivr.timeline import Source, Timeline
-from media.client import Leg
 from media.errors import CommandFailed, WorkerLost
+from media.leg import Leg
 from media.messages import Digit, LegEvent, MediaChanged
 from media.sound import SoundError, SoundLibrary
 from media.speech.engine import Speaker

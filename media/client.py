@@ -1,4 +1,4 @@
-"""Control's side of one worker: awaitable commands, and a mirror of each leg fed by events.
+"""Control's side of one worker: awaitable commands, and events handed to the legs (`media/leg.py`).
 
 A leg is registered before its first event can arrive (`Incoming` creates it, `dial` creates it before the
 command is sent), and its `ended` future always resolves: by the worker's `Ended`, or by one made here, with
@@ -12,15 +12,15 @@ import itertools
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, assert_never
+from typing import assert_never
 from urllib.parse import quote
 
 import structlog
 
 from media.errors import CommandFailed, WorkerLost, WorkerStartError
+from media.leg import Leg, resolve
 from media.messages import (
     VERSION,
-    Answer,
     Answered,
     Beat,
     Bye,
@@ -28,177 +28,39 @@ from media.messages import (
     Configure,
     ContractError,
     Dial,
+    DialogState,
     Digit,
     Done,
     Ended,
     Failed,
     FrameReader,
     FromWorker,
-    GetStats,
     Hangup,
     Hello,
-    Hold,
     Incoming,
     LegEvent,
     LegId,
     Log,
     MediaChanged,
     Mix,
-    Play,
     PlayEnded,
     PlayId,
     Progress,
     Ready,
-    Record,
     RecordingId,
-    Refer,
     Referred,
     Registration,
     RequestId,
-    SendDigits,
     Stats,
-    StopPlay,
-    StopRecord,
     decode_event,
     encode,
 )
+from media.sip.bye import Dialog
 
 COMMAND_TIMEOUT_S = 3.0
 START_TIMEOUT_S = 15.0
 
 log = structlog.get_logger()
-Listener = Callable[[LegEvent], None]
-
-
-class Leg:
-    """One SIP leg as control sees it. Verbs go to the worker; events arrive at `listeners`."""
-
-    def __init__(self, worker: WorkerClient, leg_id: LegId) -> None:
-        loop = asyncio.get_running_loop()
-        self.worker = worker
-        self.id = leg_id
-        self.answered: asyncio.Future[Answered] = loop.create_future()
-        self.ended: asyncio.Future[Ended] = loop.create_future()
-        self.media: MediaChanged | None = None
-        self.stats: Stats | None = None
-        self.listeners: list[Listener] = []
-        self._plays: dict[PlayId, asyncio.Future[PlayEnded]] = {}
-
-    async def answer(self, code: int = 200) -> None:
-        """Send a provisional or a 2xx response."""
-        await self.worker.request(Answer(id=self.worker.next_id(), leg=self.id, code=code))
-
-    async def hang_up(
-        self, code: int = 0, reason: str = "", headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        """Refuse, cancel or end; a leg that is over already is fine."""
-        if self.ended.done():
-            return
-        command = Hangup(id=self.worker.next_id(), leg=self.id, code=code, reason=reason, headers=headers)
-        try:
-            await self.worker.request(command)
-        except (CommandFailed, WorkerLost) as exc:
-            log.debug("leg.hangup_late", leg=self.id, error=str(exc))
-
-    async def play(self, files: tuple[str, ...], *, loop: bool = False) -> PlayEnded:
-        """Play files; returns how it ended. A cancelled wait leaves what plays to be replaced or stopped."""
-        play = self.worker.next_play()
-        done: asyncio.Future[PlayEnded] = asyncio.get_running_loop().create_future()
-        self._plays[play] = done
-        try:
-            await self.worker.request(
-                Play(id=self.worker.next_id(), leg=self.id, play=play, files=files, loop=loop)
-            )
-            return await done
-        finally:
-            self._plays.pop(play, None)
-
-    async def start_loop(self, file: str) -> None:
-        """Loop a file until something else plays; returns when it has begun, `CommandFailed` if it cannot."""
-        play = self.worker.next_play()
-        over: asyncio.Future[PlayEnded] = asyncio.get_running_loop().create_future()
-        self._plays[play] = over
-        try:
-            await self.worker.request(
-                Play(id=self.worker.next_id(), leg=self.id, play=play, files=(file,), loop=True)
-            )
-        finally:
-            self._plays.pop(play, None)
-        # What cannot be opened is told before the command's own answer.
-        if over.done() and over.result().outcome == "failed":
-            raise CommandFailed("play", over.result().text)
-
-    async def stop_play(self) -> None:
-        """Stop what plays."""
-        await self.worker.request(StopPlay(id=self.worker.next_id(), leg=self.id))
-
-    async def hold(self, on: bool) -> None:
-        """Put the peer on hold, or take it back."""
-        await self.worker.request(Hold(id=self.worker.next_id(), leg=self.id, on=on))
-
-    async def refer(self, uri: str) -> None:
-        """Ask the peer to call `uri` instead of us; what becomes of it comes as `Referred`."""
-        await self.worker.request(Refer(id=self.worker.next_id(), leg=self.id, uri=uri))
-
-    async def digits(self, digits: str, method: str = "rfc4733") -> None:
-        """Send DTMF."""
-        await self.worker.request(
-            SendDigits(id=self.worker.next_id(), leg=self.id, digits=digits, method=method)
-        )
-
-    async def record(self, path: str) -> RecordingId:
-        """Write what the peer says to a WAV file, until the leg ends or `stop_record`."""
-        recording = self.worker.next_recording()
-        await self.worker.request(
-            Record(id=self.worker.next_id(), recording=recording, legs=(self.id,), path=path)
-        )
-        return recording
-
-    async def stop_record(self, recording: RecordingId) -> None:
-        """Close a recording's file."""
-        await self.worker.request(StopRecord(id=self.worker.next_id(), recording=recording))
-
-    async def read_stats(self) -> Stats | None:
-        """RTP counters now."""
-        await self.worker.request(GetStats(id=self.worker.next_id(), leg=self.id))
-        return self.stats
-
-    def take(self, event: LegEvent) -> None:
-        """Update the mirror and tell listeners."""
-        match event:
-            case Answered():
-                _resolve(self.answered, event)
-            case Ended():
-                self.stats = event.stats or self.stats
-                _resolve(self.ended, event)
-                for play, waiting in list(self._plays.items()):
-                    _resolve(waiting, PlayEnded(leg=self.id, play=play, outcome="gone"))
-            case PlayEnded():
-                done = self._plays.get(event.play)
-                if done is not None:
-                    _resolve(done, event)
-            case MediaChanged():
-                self.media = event
-            case Stats():
-                self.stats = event
-            case Progress() | Digit() | Referred() | Incoming():
-                pass
-            case _:
-                assert_never(event)
-        for listener in list(self.listeners):
-            try:
-                listener(event)
-            except Exception:  # a root: what one listener does wrong must not keep the event from the others
-                log.exception("leg.listener_fault", leg=self.id, event_type=type(event).__name__)
-
-    def refused(self, reason: str) -> None:
-        """The worker did not dial it: nobody was called, and whoever waits for its end has it."""
-        self.take(Ended(leg=self.id, by="us", code=0, reason=reason))
-
-    def lost(self, reason: str) -> None:
-        """The worker is gone: end what was open."""
-        if not self.ended.done():
-            self.take(Ended(leg=self.id, by="worker", code=0, reason=reason, stats=self.stats))
 
 
 class WorkerClient:
@@ -215,7 +77,8 @@ class WorkerClient:
         on_room: Callable[[], None] = lambda: None,
     ) -> None:
         """`side_for` gives the side (`Configure.sides`) towards an address, host:port, behind an edge.
-        `on_room` is told when the library holds fewer legs than before."""
+        `on_room` is told when the library holds fewer legs than before. Once the worker is gone, `orphans`
+        are the dialogs whose peers do not know it yet."""
         self._sock = sock
         self._on_incoming = on_incoming
         self._on_registration = on_registration
@@ -236,6 +99,7 @@ class WorkerClient:
         self.library_legs = 0
         self._dialling = 0
         self.gone = False
+        self.orphans: tuple[Dialog, ...] = ()
 
     def next_id(self) -> RequestId:
         """A fresh request id."""
@@ -387,9 +251,9 @@ class WorkerClient:
     def _take(self, event: FromWorker) -> None:
         match event:
             case Hello():
-                _resolve(self._hello, event)
+                resolve(self._hello, event)
             case Ready():
-                _resolve(self._ready, event)
+                resolve(self._ready, event)
             case Beat():
                 self.last_beat = self._now()
                 before, self.library_legs = self.library_legs, event.legs
@@ -407,7 +271,7 @@ class WorkerClient:
                 leg = Leg(self, event.leg)
                 self._legs[leg.id] = leg
                 self._on_incoming(leg, event)
-            case Progress() | Answered() | MediaChanged() | PlayEnded() | Digit():
+            case Progress() | DialogState() | Answered() | MediaChanged() | PlayEnded() | Digit():
                 self._leg_event(event)
             case Referred() | Stats() | Ended():
                 self._leg_event(event)
@@ -453,14 +317,10 @@ class WorkerClient:
             if not waiting.done():
                 waiting.set_exception(lost)
                 waiting.exception()  # looked at: nobody may be waiting for it any more
-        for leg in list(self._legs.values()):
+        self.orphans = tuple(leg.dialog for leg in self.legs if leg.dialog is not None)
+        for leg in self.legs:
             leg.lost("worker_lost")
         self._legs.clear()
         if self._wake is not None:
             self._wake[0].close()
             self._wake = None
-
-
-def _resolve(future: asyncio.Future[Any], value: object) -> None:
-    if not future.done():
-        future.set_result(value)

@@ -249,6 +249,22 @@ class Progress(Message, frozen=True, kw_only=True):
     reason: str
 
 
+class DialogState(Message, frozen=True, kw_only=True):
+    """What control needs to end the leg should the worker die (RFC 3261 12).
+
+    Told when a 200 has come or was sent, before `Answered`, and again when the peer's Contact is another.
+
+    `local` and `remote` are From and To values with their tags, `target` a Contact value, `record_routes` the
+    values as they stood in the 200."""
+
+    leg: LegId
+    call_id: str
+    local: str
+    remote: str
+    target: str
+    record_routes: tuple[str, ...]
+
+
 class Answered(Message, frozen=True, kw_only=True):
     """The leg is established: 200 received, or our 200 acknowledged."""
 
@@ -351,7 +367,9 @@ ToWorker = (
     | GetStats
     | Bye
 )
-LegEvent = Incoming | Progress | Answered | MediaChanged | PlayEnded | Digit | Referred | Stats | Ended
+LegEvent = (
+    Incoming | Progress | DialogState | Answered | MediaChanged | PlayEnded | Digit | Referred | Stats | Ended
+)
 FromWorker = Hello | Ready | Beat | Done | Failed | Registration | Log | LegEvent
 
 _to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)

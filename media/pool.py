@@ -17,9 +17,11 @@ from typing import Self
 
 import structlog
 
-from media.client import Leg, WorkerClient
+from media.client import WorkerClient
 from media.errors import MediaError, WorkerLost, WorkerStartError
+from media.leg import Leg
 from media.messages import Configure, Incoming, Registrar, Registration, Side
+from media.orphans import say_bye
 from media.process import RestartPolicy
 from media.worker_process import WorkerProcess, describe_exit, fork_context
 
@@ -128,7 +130,8 @@ class Pool:
     done here: 503 with Retry-After while the worker has a leg free (with none free the library says 486).
     To an edge the 503 says in X-IVR-Refused whether the "slot" or the whole "node" is full. `on_slot` is told
     of a slot whose state or room may have changed, `on_refused` why a caller was refused: "capacity" or
-    "draining".
+    "draining". `continues` says of an INVITE whether it is that of a customer who is here already: an edge
+    has moved it, and a full or closed pool takes it all the same.
     """
 
     def __init__(
@@ -141,6 +144,7 @@ class Pool:
         now: Callable[[], float],
         on_slot: Callable[[Slot], None] = lambda _: None,
         on_refused: Callable[[str], None] = lambda _: None,
+        continues: Callable[[Incoming], bool] = lambda _: False,
     ) -> None:
         self.settings = settings
         self._on_call = on_call
@@ -148,6 +152,7 @@ class Pool:
         self._on_restart = on_restart
         self._on_slot = on_slot
         self._on_refused = on_refused
+        self._continues = continues
         self._now = now
         self._context = fork_context()
         self._lives: list[asyncio.Task[None]] = []
@@ -267,6 +272,8 @@ class Pool:
             self._on_slot(slot)
             serving.cancel()
             code = await process.end()
+            # Before its successor has the port.
+            await say_bye(client.orphans, self.settings.listen_host, slot.port)
             await asyncio.wait({output}, timeout=OUTPUT_LIMIT_S)
             output.cancel()
             await asyncio.gather(serving, output, return_exceptions=True)
@@ -334,7 +341,7 @@ class Pool:
     # --- admission ---------------------------------------------------------------------------------------
 
     def _incoming(self, slot: Slot, leg: Leg, event: Incoming) -> None:
-        full = not self.open or self.customers >= self.settings.capacity
+        full = (not self.open or self.customers >= self.settings.capacity) and not self._continues(event)
         if full or not slot.room(self.settings.legs_per_customer):
             log.warning("call.refused", reason="capacity", customers=self.customers)
             if full or not self.settings.sides:  # else the edge asks another worker

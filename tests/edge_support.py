@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from media.client import Leg
 from media.edge.accounts import Registrations, tell_phones, tell_trunks
 from media.edge.edge import MORE_PLACES, Edge
 from media.edge.model import EdgeListen, EdgeSettings, sides
 from media.edge.rpc import Rpc
 from media.edge.workers import EdgeWorkers
 from media.errors import EdgeError
+from media.leg import Leg
 from media.messages import Incoming, Registration
 from media.pool import Booking, Pool, PoolSettings, Slot
 from tests.phones import HOST, LIMIT_S, Heard, Line, Waiting, free_port, free_rtp, within

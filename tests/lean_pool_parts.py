@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from media.client import Leg
+from media.leg import Leg
 from media.messages import Incoming
 from media.pool import Booking, Pool, PoolSettings
 from media.worker_process import fork_context

@@ -26,7 +26,7 @@ from ivr.salesforce.simulator.faults import Fault, FaultKind, Faults
 from ivr.salesforce.simulator.org import Org
 from ivr.salesforce.simulator.schema import OBJECTS
 from ivr.salesforce.testing import DEMO_DATA, serving
-from media.client import Leg
+from media.leg import Leg
 
 LIMIT_S = 30.0
 ALICE = "+14155550123"
@@ -111,6 +111,14 @@ class Salesforce:
         """The comments that name a call."""
         rows = self.org.records(OBJECTS["casecomment"])
         return [str(r["CommentBody"]) for r in rows if call_id in str(r["CommentBody"])]
+
+    def opens_case(self, contact: str, subject: str) -> str:
+        """A new open case of a contact; its id."""
+        known = next(row for row in self.org.records(OBJECTS["contact"]) if row["Name"] == contact)
+        owner = next(iter(self.org.records(OBJECTS["user"])))
+        links = {"ContactId": known["Id"], "AccountId": known["AccountId"], "OwnerId": owner["Id"]}
+        values = {"Subject": subject, "Priority": "High", "Status": "New", "Origin": "Phone"}
+        return str(self.org.create(OBJECTS["case"], {**values, **links})["Id"])
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from media.client import Leg
+from media.leg import Leg
 from media.messages import (
     Digit,
     Ended,

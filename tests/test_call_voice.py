@@ -19,8 +19,8 @@ from ivr.testing.clock import ManualClock
 from ivr.testing.virtual_time import LoopClock, run_virtual
 from ivr.timeline import Timeline
 from ivr.voice import CallVoice
-from media.client import Leg
 from media.errors import CommandFailed
+from media.leg import Leg
 from media.messages import Digit, Ended, LegEvent, LegId, MediaChanged, PlayEnded, PlayId
 from media.sound import Sound, SoundError, SoundLibrary
 from media.speech.engine import Speaker

@@ -16,8 +16,8 @@ import pytest
 
 from ivr.demo.people import write_tone
 from media import listen
-from media.client import Leg
 from media.edge.model import REALM, EdgePhone
+from media.leg import Leg
 from media.messages import Registrar
 from tests.edge_crowd import eventually, restarted
 from tests.edge_support import EdgeNode, edge_node, needs_kamailio

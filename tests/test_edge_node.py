@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from ivr.config.errors import ConfigError
 from ivr.peers import agent_address
 from ivr.serving import drain, reload
 from ivr.waiting import any_of
-from media.client import Leg
+from media.leg import Leg
 from tests.edge_support import needs_kamailio
 from tests.node_support import Scene, run, scene, soon, write_config
 from tests.raw_sip import RawCall, raw_peer
@@ -57,6 +58,23 @@ def test_a_worker_that_is_killed_lets_both_go_and_the_record_says_so(tmp_path: P
             await soon(agent.ended)
             assert await s.watch.ended(call_id) == "worker_lost"
             await (await again(s)).hang_up()
+
+    run(scenario())
+
+
+def test_two_nodes_that_start_at_once_share_no_worker_port(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with AsyncExitStack() as stack:
+            scenes = []
+            for name in ("one", "other"):
+                (tmp_path / name).mkdir()
+                scenes.append(scene(tmp_path / name, sip_more=EDGE))
+            first, second = await asyncio.gather(*(stack.enter_async_context(one) for one in scenes))
+            ports = [slot.port for s in (first, second) for slot in s.node.pool.slots]
+            assert len(ports) == len(set(ports)) == 2
+            for s in (first, second):
+                leg, _ = await s.call()
+                await leg.hang_up()
 
     run(scenario())
 

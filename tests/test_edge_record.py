@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from ivr.salesforce.simulator.faults import FaultKind
+from ivr.serving import drain
 from media.pool import Slot
 from tests.edge_support import needs_kamailio
 from tests.node_support import ALICE, Scene, run, scene, soon
@@ -55,6 +57,31 @@ def test_a_call_that_another_worker_answers_has_one_record(how: signal.Signals, 
             assert len([seen for seen in asked if seen["operation"] == "find"]) == 1
             await leg.hang_up()
             assert await stage.watch.ended(call_id) == "abandoned_in_queue"
+
+    run(story())
+
+
+def test_a_call_whose_worker_dies_in_a_drain_is_answered_by_another(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with scene(tmp_path, **EDGE) as stage:
+            stage.salesforce.fault(FaultKind.SLOW, seconds=2.0, times=1)
+            leg = await stage.dial()
+            call_id = await stage.watch.stage("ringing")
+            draining = asyncio.create_task(drain(stage.node, asyncio.Event(), 30.0))
+            await asyncio.sleep(0)
+            assert not stage.node.reception.open
+            lost = busy(stage).process
+            assert lost is not None
+            assert lost.pid is not None
+            os.kill(lost.pid, signal.SIGKILL)
+            await soon(leg.answered)
+            other = await stage.dial()
+            assert (await soon(other.ended)).code == 503
+            await leg.hang_up()
+            await soon(draining)
+            view = await stage.record_of(call_id)
+            assert stage.events_of(view, "moved") == [{"why": "worker_lost"}]
+            assert [call.call_id for call in await stage.operator.calls()] == [call_id]
 
     run(story())
 

@@ -71,6 +71,7 @@ CORES = (
     "ivr/salesforce/cases.py",
     "ivr/salesforce/match.py",
     "ivr/salesforce/model.py",
+    "media/sip/bye.py",
     "media/sip/headers.py",
     "media/sip/identity.py",
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ivr.api.models import AgentStatus
-from media.client import Leg
+from media.leg import Leg
 from media.messages import Incoming
 from tests.node_support import Scene, free_port, run, scene, soon
 from tests.phones import Heard, Samples, loudest_tone

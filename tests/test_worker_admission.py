@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from media.client import Leg
 from media.errors import WorkerLost
+from media.leg import Leg
 from media.messages import LegId
 from media.worker.repeats import REMEMBERED_S, Repeats
 from tests.phones import Line, Phone, phone, silence, within

@@ -29,8 +29,8 @@ def fork_server_of(pid: int) -> int:
 def test_a_worker_killed_in_a_call_ends_its_legs_and_is_replaced_on_the_same_port() -> None:
     async def scene() -> None:
         async with phone() as caller, phone() as node:
-            _, there = await connect(caller, node)
-            _, second = await connect(caller, node)
+            here, there = await connect(caller, node)
+            second_here, second = await connect(caller, node)
             old, worker = node.pid, there.leg.worker
             os.kill(old, signal.SIGSTOP)
             waiting = asyncio.create_task(worker.request(GetStats(id=worker.next_id(), leg=there.leg.id)))
@@ -50,7 +50,8 @@ def test_a_worker_killed_in_a_call_ends_its_legs_and_is_replaced_on_the_same_por
             assert node.restarts == [(0, "signal SIGKILL")]
             assert node.pid != old
             assert node.pool.customers == 0
-            # The caller's phone has not noticed yet and holds two legs; it has room for another call.
+            for line in (here, second_here):
+                assert (await line.ended()).by == "peer"
             here, again = await connect(caller, node)
             await here.leg.hang_up()
             await again.ended()

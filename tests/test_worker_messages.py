@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media import messages
-from media.client import Leg, WorkerClient
+from media.client import WorkerClient
 from media.errors import CommandFailed, WorkerLost, WorkerStartError
+from media.leg import Leg
 from media.messages import (
     MAX_FRAME,
     VERSION,

@@ -5,7 +5,9 @@ from typing import Any
 PJMEDIA_FILE_NO_LOOP: int
 PJMEDIA_TYPE_AUDIO: int
 PJSIP_TRANSPORT_UDP: int
+PJSIP_EVENT_TSX_STATE: int
 PJSIP_INV_STATE_CONFIRMED: int
+PJSIP_INV_STATE_CONNECTING: int
 PJSIP_INV_STATE_DISCONNECTED: int
 PJSIP_INV_STATE_EARLY: int
 PJSIP_ROLE_UAC: int
@@ -71,6 +73,7 @@ class CallInfo:
     lastStatusCode: int
     lastReason: str
     callIdString: str
+    remoteContact: str
     media: CallMediaInfoVector
     setting: CallSetting
 
@@ -115,7 +118,12 @@ class OnRegStateParam:
     reason: str
     expiration: int
 
-class OnCallStateParam: ...
+class OnCallStateParam:
+    e: SipEvent
+
+class OnCallTsxStateParam:
+    e: SipEvent
+
 class OnCallMediaStateParam: ...
 
 class OnDtmfDigitParam:
@@ -145,7 +153,15 @@ class SipTransaction:
     role: int
     state: int
 
+class SipTxData:
+    wholeMsg: str
+
+class TsxStateEventSrc:
+    rdata: SipRxData
+    tdata: SipTxData
+
 class TsxStateEvent:
+    src: TsxStateEventSrc
     tsx: SipTransaction
 
 class SipEventBody:

@@ -12,6 +12,7 @@ from ivr.checks.subject import Subject
 from ivr.edge import edge_settings
 from ivr.errors import CannotStart
 from ivr.peers import Unresolvable, resolve
+from media.edge.addresses import LoopbackPorts
 from media.edge.config import render
 from media.edge.edge import check_file, find_program, refuse_taken
 from media.edge.files import make_folder, remove_folder, write_private
@@ -47,14 +48,8 @@ async def edge(subject: Subject) -> CheckResult:
 async def _settings(subject: Subject) -> EdgeSettings:
     config = subject.config
     addresses = {name: await _address(name, subject) for name in config.trunks}
-    rtp = config.sip.rtp_ports
-    return edge_settings(
-        config,
-        addresses,
-        legs=subject.max_legs or 0,
-        secret=b"of a check",
-        reserved_ports=range(rtp.first, rtp.last + 1),
-    )
+    with LoopbackPorts() as ports:
+        return edge_settings(config, addresses, legs=subject.max_legs or 0, secret=b"of a check", ports=ports)
 
 
 def _taken(subject: Subject, settings: EdgeSettings) -> str:

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from ivr.checks.model import CheckResult, failed, ok, skipped
 from ivr.checks.subject import Subject
 from ivr.clock import SystemClock
-from media.client import Leg
 from media.errors import MediaError, WorkerStartError
+from media.leg import Leg
 from media.messages import Incoming, Registrar, Registration
 from media.pool import Booking, Pool, PoolSettings
 

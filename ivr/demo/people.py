@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from media.client import Leg
+from media.leg import Leg
 from media.messages import Incoming
 from media.pool import Booking, Pool, PoolSettings
 from media.sound import write_wav16

@@ -9,8 +9,8 @@ from ivr.api.errors import ApiError
 from ivr.api.models import AgentStatus
 from ivr.demo.people import RATE, Phone
 from ivr.demo.script import Cast
-from media.client import Leg
 from media.errors import MediaError
+from media.leg import Leg
 from media.speech.client import ProcessEngine
 from media.speech.errors import SpeechError
 from media.speech.speech import Speech

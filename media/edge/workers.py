@@ -3,9 +3,10 @@
 Theory of operation. The pool decides. Kamailio's load is a hint that spreads calls; that a worker is disabled
 is one that saves a refused try. Each change of a slot wakes `run`, which compares what was told with what
 is, so a Kamailio that was started again is simply told all of it. A worker that died is taken off the
-list first; then the dialogs that it had are ended at both ends, and INVITEs that it had not answered are
-moved to another worker; its successor comes on the list under a new
-`duid`, with no load. The list is never reloaded: that would zero every load.
+list first; then what it had not answered is moved to another worker, and what it rang is cancelled. The
+peers of its answered calls hear from the pool (`media/orphans.py`), which knows them when Kamailio does not.
+Its successor comes on the list under a new `duid`, with no load. The list is never reloaded: that would
+zero every load.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class EdgeWorkers:
     async def _tell(self, rpc: Rpc) -> None:
         for number in list(self._lost):
             await self._forget(rpc, self._slots[number])
-            await _end_dialogs(rpc, number)
+            await _end_unanswered(rpc, number)
             self._lost.pop(number, None)
         for slot in list(self._slots.values()):
             await self._list(rpc, slot)
@@ -108,22 +109,20 @@ def _uri(slot: Slot) -> str:
     return f"sip:127.0.0.1:{slot.port}"
 
 
-async def _end_dialogs(rpc: Rpc, slot: int) -> None:
-    """BYE to both ends of what is answered; what rings outside is cancelled, what rings here moves on."""
+async def _end_unanswered(rpc: Rpc, slot: int) -> None:
+    """What rings outside is cancelled, what rings here moves on."""
     try:
         dialogs = await rpc.call("dlg.profile_list", "worker", str(slot))
     except RpcFault:
         return  # none
     for dialog in dialogs if isinstance(dialogs, list) else [dialogs]:
-        await _end_dialog(rpc, dialog)
+        await _end_invite(rpc, dialog)
 
 
-async def _end_dialog(rpc: Rpc, dialog: Any) -> None:
-    # States of the dialog module: 1 and 2 are not answered, 3 and 4 are, 5 is over.
+async def _end_invite(rpc: Rpc, dialog: Any) -> None:
+    # States of the dialog module: 1 and 2 are not answered.
     with suppress(RpcFault):  # it has ended meanwhile
         match dialog:
-            case {"h_entry": int(entry), "h_id": int(number), "state": 3 | 4}:
-                await rpc.call("dlg.end_dlg", entry, number)
             case {"call-id": str(call), "state": 1 | 2, "caller": {"cseq": cseq, "contact": str(contact)}}:
                 if _WORKERS_OWN.match(contact):
                     await rpc.call("tm.cancel", call, str(cseq))

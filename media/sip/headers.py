@@ -85,9 +85,14 @@ def parse_address(value: str) -> Address | None:
 
 def parse_addresses(value: str) -> tuple[Address, ...]:
     """A comma-separated list of addresses; what is malformed in it is left out."""
-    text = _FOLD.sub(" ", value).strip()
-    found = (parse_address(part) for part in _split(text, ","))
+    found = (parse_address(part) for part in list_items(value))
     return tuple(address for address in found if address is not None)
+
+
+def list_items(value: str) -> tuple[str, ...]:
+    """The items of a comma-separated value as they stand; none when it is malformed."""
+    text = _FOLD.sub(" ", value).strip()
+    return tuple(part.strip() for part in _split(text, ",") if part.strip())
 
 
 def parse_uri(text: str) -> Uri | None:

@@ -5,10 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import msgspec
 import pjsua2 as pj
 
-from media.messages import Answered, Digit, Ended, FromWorker, LegId, MediaChanged, Progress, Referred, Stats
-from media.worker.sip_text import clean, header_line
+from media.messages import (
+    Answered,
+    DialogState,
+    Digit,
+    Ended,
+    FromWorker,
+    LegId,
+    MediaChanged,
+    Progress,
+    Referred,
+    Stats,
+)
+from media.worker.sip_text import clean, header, header_line, headers
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +62,7 @@ class Leg(pj.Call):
         self._ended_by_us = False
         self._accepted = False
         self.answered = False
+        self._dialog: DialogState | None = None
         self._last_media: MediaChanged | None = None
         self._codec = ""
         self._remote_rtp = ""
@@ -132,11 +145,21 @@ class Leg(pj.Call):
         info = self.getInfo()
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self._disconnected(info)
+        elif info.state == pj.PJSIP_INV_STATE_CONNECTING:
+            self._established(info, prm.e)
         elif info.state == pj.PJSIP_INV_STATE_CONFIRMED and not self.answered:
             self.answered = True
             self._emit(Answered(leg=self.id, code=info.lastStatusCode or 200))
         elif info.state == pj.PJSIP_INV_STATE_EARLY and info.role == pj.PJSIP_ROLE_UAC:
             self._emit(Progress(leg=self.id, code=info.lastStatusCode, reason=clean(info.lastReason)))
+
+    def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
+        # RFC 3261 12.2: an INVITE or UPDATE in the dialog, or what answers it, may name another Contact.
+        if self._dialog is not None and not self.over:
+            target = clean(self.getInfo().remoteContact)
+            if target != self._dialog.target:
+                self._dialog = msgspec.structs.replace(self._dialog, target=target)
+                self._emit(self._dialog)
 
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:
         info = self.getInfo()  # kept: the list below is a view into it
@@ -191,6 +214,24 @@ class Leg(pj.Call):
             return
         self._codec = f"{stream.codecName}/{stream.codecClockRate}"
         self._remote_rtp = stream.remoteRtpAddress
+
+    def _established(self, info: pj.CallInfo, event: pj.SipEvent) -> None:
+        """The 200 has come or has been sent: what stands in it is the dialog."""
+        if event.type != pj.PJSIP_EVENT_TSX_STATE:
+            return
+        calls = info.role == pj.PJSIP_ROLE_UAC
+        source = event.body.tsxState.src  # a view into `event`
+        lines = headers(source.rdata.wholeMsg if calls else source.tdata.wholeMsg)
+        caller, callee = header(lines, "From"), header(lines, "To")
+        self._dialog = DialogState(
+            leg=self.id,
+            call_id=header(lines, "Call-ID"),
+            local=caller if calls else callee,
+            remote=callee if calls else caller,
+            target=clean(info.remoteContact),
+            record_routes=tuple(value for name, value in lines if name.lower() == "record-route"),
+        )
+        self._emit(self._dialog)
 
     def _disconnected(self, info: pj.CallInfo) -> None:
         self.over = True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ivr.flow.rig.scenario import Scenario
 from ivr.flow.rig.sip.settings import dialled_ahead
 from ivr.flow.rig.sip.world import World
-from media.client import Leg
+from media.leg import Leg
 
 QUEUED_S = 20.0
 

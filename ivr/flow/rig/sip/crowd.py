@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from ivr.demo.people import Phone
-from media.client import Leg, WorkerClient
+from media.client import WorkerClient
 from media.errors import CommandFailed
+from media.leg import Leg
 
 MOST = 16
 """More legs than a worker can have."""

@@ -12,7 +12,7 @@ from ivr.flow.ports import TransferOutcome
 from ivr.flow.rig.scenario import ScriptedTransfer
 from ivr.numbers import dialled_key
 from ivr.waiting import any_of
-from media.client import Leg
+from media.leg import Leg
 from media.messages import Incoming
 from media.sip import dialled_user
 

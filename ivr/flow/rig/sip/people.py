@@ -12,7 +12,8 @@ from ivr.flow.rig.scenario import CallerState, Deed, Offer, Scenario, ScriptedAg
 from ivr.flow.rig.sip.world import World
 from ivr.ids import CallId
 from ivr.waiting import any_of
-from media.client import Leg, WorkerClient
+from media.client import WorkerClient
+from media.leg import Leg
 
 _REFUSALS = {
     OfferFailure.BUSY: (486, "Busy Here"),

@@ -24,8 +24,8 @@ from ivr.flow.rig.sip.told import Evidence, story_of
 from ivr.flow.rig.sip.world import World, world
 from ivr.flow.rig.story import Kind, Moment, Story
 from ivr.waiting import any_of
-from media.client import Leg
 from media.errors import MediaError
+from media.leg import Leg
 from media.process import StartError
 
 STEP_S = 20.0
