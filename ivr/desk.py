@@ -25,7 +25,7 @@ from ivr.api.models import (
 )
 from ivr.call import Call, ScreenPop
 from ivr.caller import shown_number
-from ivr.salesforce.model import Match, MatchResult
+from ivr.salesforce.model import Candidate, Match
 from ivr.store.values import CallRecord, Note, OutboxRow
 
 SHOWN_DIGITS = 6
@@ -76,7 +76,7 @@ def agent_call(call: Call, snapshot: AgentSnapshot, note: NoteView, page_of: Pag
         queue=call.place.queue if call.place else "",
         caller_name=caller_name(call),
         number=call.caller.shown,
-        match=match_view(call.match, page_of),
+        match=match_view(call.match, page_of, call.candidates),
         variables=tuple(
             VariableView(
                 name=v.name, label=v.label, value=_unless_private(call, v.value or ""), editable=v.editable
@@ -112,8 +112,8 @@ def caller_name(call: Call) -> str | None:
     return None if call.caller.private else call.caller.identity.display
 
 
-def match_view(match: Match | None, page_of: PageOf) -> MatchView:
-    """Who the caller is, with the pages of all records."""
+def match_view(match: Match | None, page_of: PageOf, candidates: tuple[Candidate, ...]) -> MatchView:
+    """Who the caller is, with the pages of all records; `candidates` are those to choose from."""
     if match is None:
         return MatchView(result="pending")
     account, contact = match.account, match.contact
@@ -151,9 +151,17 @@ def match_view(match: Match | None, page_of: PageOf) -> MatchView:
             )
             for case in match.cases
         ),
+        cases_known=match.cases_known,
         candidates=tuple(
-            RecordView(object=c.object, id=c.id, name=c.name, url=page_of(c.object, c.id), reason=c.reason)
-            for c in (match.candidates if match.result is MatchResult.MANY else ())
+            RecordView(
+                object=c.object,
+                id=c.id,
+                name=c.name,
+                url=page_of(c.object, c.id),
+                reason=c.reason,
+                account=c.account_name,
+            )
+            for c in candidates
         ),
         detail=match.detail,
     )

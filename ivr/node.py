@@ -18,6 +18,7 @@ from ivr.api.models import (
     CallStage,
     CallSummary,
     CallView,
+    MatchView,
     NodeView,
     NoteView,
     OutboxView,
@@ -29,6 +30,7 @@ from ivr.api.sight import ByAudience
 from ivr.api.stream import EventHub
 from ivr.call import Call
 from ivr.call_book import NO_NOTE, CallBook, read
+from ivr.choosing import choose_caller
 from ivr.config import verify_password
 from ivr.ending import Ending
 from ivr.flow.errors import VariableError
@@ -231,6 +233,14 @@ class Node:
             raise Refused(str(exc)) from exc
         call.timeline.add(Source.AGENT, "variable_set", name=name)
         call.changed()
+
+    async def choose_caller(self, call_id: CallId, object_: str, id_: str) -> MatchView:
+        """Who of several is calling."""
+        call = self._find(call_id)
+        if call is None:
+            raise Refused("the call is over")
+        match = await choose_caller(call, self._services, object_, id_)
+        return desk.match_view(match, partial(self._page_of, match.connector), call.candidates)
 
     def _running(self) -> tuple[Call, ...]:
         return self._reception.calls if self._reception else ()

@@ -6,7 +6,7 @@ from ivr.call import Call
 from ivr.ending import Ending
 from ivr.store.values import RECORD_CONNECTOR, CallClosed, CallFields, CallOpened, TimelineDraft
 from ivr.timeline import Entry
-from media.client import Leg
+from media.leg import Leg
 
 
 def opened_record(call: Call) -> CallOpened:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from fastapi import FastAPI
@@ -24,6 +25,15 @@ Result = TypeVar("Result")
 WAIT_S = 15.0
 AGENTS = tuple(f"agent{number}" for number in range(30))
 """One for each test, so that none meets another's calls. The password is "NAME-password"."""
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 CHILD = (
     "import sys; from ivr.desktop.app import run_desktop; "
     "run_desktop(sys.argv[1], '127.0.0.1', int(sys.argv[2]))"

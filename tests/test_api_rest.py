@@ -10,7 +10,7 @@ import pytest
 
 from ivr.api.fake_app import FakeApp
 from ivr.api.fake_flows import FLOW
-from ivr.api.models import AgentStatus, OutboxView, TrunkView
+from ivr.api.models import AgentStatus, MatchView, OutboxView, RecordView, TrunkView
 from ivr.api.testing import OPERATOR_TOKEN
 from ivr.ids import AgentId, CallId
 
@@ -298,6 +298,28 @@ def test_variables_are_set_where_they_may_be() -> None:
     run(test)
 
 
+def test_one_of_the_candidates_is_chosen() -> None:
+    async def test(fake: FakeApp) -> None:
+        async with await fake.agent("alice") as http:
+            jo = RecordView(object="Contact", id="003000000000002AAA", name="Jo", url="", account="Farms")
+            await fake.node.ring("alice", "c1", MatchView(result="many", candidates=(jo,)))
+            path, chosen = f"{V1}/calls/c1/caller", {"object": "Contact", "id": jo.id}
+            assert (await http.put(path, json=chosen)).status_code == 409, "it rings"
+            await fake.node.connect(CallId("c1"))
+            stranger = await http.put(path, json={**chosen, "id": "003000000000009AAA"})
+            assert (stranger.status_code, stranger.json()["type"]) == (409, "urn:ivr:problem:refused")
+            for wrong in ({}, {"object": "Contact"}, {**chosen, "id": "0" * 19}, {**chosen, "more": 1}):
+                answer = await http.put(path, json=wrong)
+                assert (answer.status_code, answer.json()["type"]) == (422, "urn:ivr:problem:invalid")
+            answer = await http.put(path, json=chosen)
+            assert (answer.status_code, answer.json()["contact"]["name"]) == (200, "Jo")
+            held = (await http.get(f"{V1}/me")).json()["call"]
+            assert held["match"]["candidates"][0]["account"] == "Farms"
+            assert (await http.put(f"{V1}/calls/none/caller", json=chosen)).status_code == 404
+
+    run(test)
+
+
 def test_a_screen_pop_is_acknowledged() -> None:
     async def test(fake: FakeApp) -> None:
         async with await fake.agent("alice") as http:
@@ -387,7 +409,7 @@ def test_the_schema_names_every_operation_with_tag_and_answer() -> None:
             for path, item in schema["paths"].items()
             for method, operation in item.items()
         ]
-        assert len(operations) == 26
+        assert len(operations) == 27
         for name, operation in operations:
             assert operation["tags"], name
             assert operation["description"], name

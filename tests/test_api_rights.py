@@ -105,6 +105,14 @@ ROUTES = [
     ),
     Route(
         method="PUT",
+        path="/api/v1/calls/c1/caller",
+        template="/api/v1/calls/{call_id}/caller",
+        body={"object": "Contact", "id": "003000000000001AAA"},
+        holder=409,
+        operator=409,
+    ),
+    Route(
+        method="PUT",
         path="/api/v1/calls/c1/variables/disposition",
         template="/api/v1/calls/{call_id}/variables/{name}",
         body={"value": "sold"},

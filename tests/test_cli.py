@@ -189,6 +189,27 @@ def test_the_limit_reaches_the_node(node: Beside[RunningFake]) -> None:
     assert [call["call_id"] for call in calls] == ["three", "two"]
 
 
+def test_calls_are_sought_and_turned_over_by_pages(node: Beside[RunningFake]) -> None:
+    for name, number in (
+        ("one", "+1 415 555 0101"),
+        ("two", "+1 415 555 0102"),
+        ("three", "+1 212 555 0103"),
+    ):
+        node.do(node.value.node.arrive(name, number))
+    node.do(node.value.node.end(CallId("two"), "ended_by_flow"))
+
+    def listed(*options: str) -> list[str]:
+        return [call["call_id"] for call in json.loads(operate(node, "call", "list", "--json", *options))]
+
+    assert listed("--text", "(415) 555") == ["two", "one"]
+    assert listed("--ending", "ended_by_flow") == ["two"]
+    assert listed("--before", "two") == ["one"]
+    assert listed("--text", "415", "--limit", "1") == ["two"]
+    assert operate(node, "call", "list", "--text", "nobody") == "No such calls.\n"
+    unknown = run_ivr("call", "list", "--before", "none", "--url", node.value.url, env=AS_OPERATOR)
+    assert (unknown.exit_code, len(unknown.stderr.splitlines())) == (1, 1)
+
+
 def test_a_call_is_shown_with_note_and_timeline(node: Beside[RunningFake]) -> None:
     node.do(node.value.node.arrive("one"))
     node.do(node.value.node.save_note(CallId("one"), None, "Asked twice.\nCall back.", 0))

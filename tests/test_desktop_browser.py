@@ -25,17 +25,8 @@ from playwright.sync_api import (
 from ivr.api.models import AgentStatus, AgentView, MatchView, PopOutcome, RecordView
 from ivr.desktop.past_calls import PAGE_ROWS
 from ivr.ids import AgentId, CallId
-from tests.desktop_support import AGENTS, NodeThread, desktop, fake_node
+from tests.desktop_support import AGENTS, ARGS, CHROMIUM, NodeThread, desktop, fake_node
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 REFRESHED_S = 20.0
 """More than enough for a page that asks every three seconds."""
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>{{7*7}}`${1}`'
@@ -304,6 +295,14 @@ def test_an_unknown_caller_and_a_late_match(agent: Agent) -> None:
     agent.node.run(agent.node.fake.set_match(call_id, MatchView(result="many", candidates=records)))
     expect(agent.see("candidates").get_by_role("link")).to_have_text(["Ann", "Ben"])
     expect(agent.see("match")).to_contain_text("Ask who is calling.")
+    expect(agent.see("choose-Ann")).to_be_hidden()
+    agent.answer(call_id)
+    agent.see("choose-Ann").click()
+    expect(agent.see("customer-name")).to_have_text("Ann")
+    expect(agent.see("candidates").get_by_role("link")).to_have_text(["Ben"])
+    agent.node.run(agent.node.fake.set_match(call_id, MatchView(result="many", candidates=records)))
+    agent.node.run(agent.node.fake.set_match(call_id, MatchView(result="none")))
+    expect(agent.see("candidates")).to_be_hidden()
 
 
 def test_the_account_page_opens_in_one_new_tab_and_is_told_once(agent: Agent, told: list[PopOutcome]) -> None:

@@ -6,7 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from ivr.api.models import AgentCall, AgentStatus, CallStage, MatchView, PopOutcome, ScreenPopView
+from ivr.api.models import (
+    AgentCall,
+    AgentStatus,
+    CallStage,
+    MatchView,
+    PopOutcome,
+    RecordView,
+    ScreenPopView,
+)
 from ivr.desktop import mirror as mirrors
 from ivr.desktop import notes
 from ivr.desktop.card import build_card
@@ -76,7 +84,9 @@ def test_a_ringing_call() -> None:
     card = shown(AgentStatus.RINGING, CALL).card
     assert card is not None
     assert (card.title, card.number, card.hint) == ("Maria Garcia", CALL.number, "Answer on your phone")
-    assert card.cases[0].priority.tone is Tone.BAD
+    assert card.cases is not None
+    (case,) = card.cases.cases
+    assert (case.priority.tone, case.owner) == (Tone.BAD, "Alice")
     assert card.reasons == ("open case, priority High",)
     assert card.queue == "Support"
     assert card.ringing
@@ -103,15 +113,69 @@ def test_the_result_of_the_look_up_in_words(found: MatchView, title: str, words:
     assert card.title == title
     assert card.match is not None
     assert words in card.match.text
-    assert len(card.candidates) == len(found.candidates)
+    shown = card.chooser.candidates if card.chooser else ()
+    assert [row.id for row in shown] == [item.id for item in found.candidates]
+
+
+JO = RecordView(object="Contact", id="0031", name="Jo", account="Farms", url="", reason="Mobile")
+FIRM = RecordView(object="Account", id="0012", name="Dairy", account="Dairy", url="", reason="Phone")
+SHARED = MatchView(result="many", candidates=(JO, FIRM))
+
+
+@pytest.mark.parametrize(
+    ("stage", "enabled"),
+    [
+        (CallStage.OFFERED, False),
+        (CallStage.CONNECTED, True),
+        (CallStage.ON_HOLD, True),
+        (CallStage.WRAP_UP, True),
+    ],
+)
+def test_a_caller_is_chosen_once_he_can_be_asked(stage: CallStage, enabled: bool) -> None:
+    """The account's own name is not said twice."""
+    chooser = build_card(call(match=SHARED, stage=stage)).chooser
+    assert chooser is not None
+    assert [(row.name, row.account, row.why) for row in chooser.candidates] == [
+        ("Jo", "Farms", "Mobile"),
+        ("Dairy", "", "Phone"),
+    ]
+    assert (chooser.enabled, chooser.title) == (enabled, "Who is calling?")
+
+
+def test_who_was_chosen_is_shown_as_known_and_can_be_put_right() -> None:
+    """Until his cases are read he may be asked for again."""
+    chosen = SHARED.model_copy(update={"result": "one", "contact": JO})
+    card = build_card(call(match=chosen, stage=CallStage.CONNECTED))
+    assert (card.title, card.match) == ("Jo", None)
+    assert card.chooser is not None
+    assert card.chooser.settled
+    assert [row.id for row in card.chooser.candidates] == [FIRM.id]
+    unread = chosen.model_copy(update={"cases_known": False, "detail": "no answer in time"})
+    card = build_card(call(match=unread, stage=CallStage.CONNECTED))
+    assert card.chooser is not None
+    assert [row.id for row in card.chooser.candidates] == [JO.id, FIRM.id]
+    assert card.cases is not None
+    assert card.cases.title == "The open cases could not be read: no answer in time"
+    reading = build_card(call(match=unread.model_copy(update={"detail": ""}))).cases
+    assert reading is not None
+    assert reading.title == "Reading the open cases…"
+
+
+def test_a_colleagues_case_is_marked() -> None:
+    own = KNOWN.cases[0]
+    cases = (own, own.model_copy(update={"own": False}))
+    card = build_card(call(match=KNOWN.model_copy(update={"cases": cases})))
+    assert card.cases is not None
+    assert [case.subject for case in card.cases.cases] == [own.subject, f"{own.subject} (a colleague’s)"]
 
 
 def test_a_known_caller_needs_no_sentence_and_shows_that_no_case_is_open() -> None:
     """An empty list of cases is an answer when the caller is known, and none when not."""
     known = build_card(call(match=KNOWN.model_copy(update={"cases": ()})))
     assert known.match is None
-    assert known.show_cases
-    assert not build_card(call(match=MatchView(result="none"))).show_cases
+    assert known.cases is not None
+    assert known.cases.title == "No open cases"
+    assert build_card(call(match=MatchView(result="none"))).cases is None
 
 
 def test_a_name_from_the_network_is_never_the_title() -> None:
@@ -128,7 +192,8 @@ def test_only_web_addresses_become_links(url: str) -> None:
     """A record's text is shown without its link."""
     record = CONTACT.model_copy(update={"url": url})
     card = build_card(call(match=MatchView(result="many", candidates=(record,))))
-    assert card.candidates[0].url is None
+    assert card.chooser is not None
+    assert card.chooser.candidates[0].url is None
     pop = shown(AgentStatus.TALKING, with_pop(url)).pop
     assert pop is not None
     assert pop.url is None

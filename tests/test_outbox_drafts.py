@@ -14,6 +14,7 @@ from ivr.call import Call, Place, Times
 from ivr.config import Config, load_config
 from ivr.connectors import comment_rules
 from ivr.ids import CallId, QueueName
+from ivr.posts import Post
 from ivr.salesforce.model import Account, Case, Contact, Match, MatchResult
 from ivr.services import Services
 from ivr.store.values import CALL_TASK, CASE_COMMENT, OutboxDraft, WriteRules
@@ -52,6 +53,7 @@ class EndedCall:
     matches: Mapping[str, Match]
     id: CallId = CALL
     place: Place | None = None
+    posts: list[Post] = field(default_factory=list)
     clock: ManualClock = field(default_factory=ManualClock)
     timeline: Timeline = field(default_factory=Timeline)
 
@@ -167,6 +169,27 @@ def test_a_colleagues_case_is_no_case_of_the_callers(
     (draft,) = posted(tmp_path, call, f"{{no_case: {no_case}}}")
     assert draft.operation == CALL_TASK
     assert tuple(name for name in draft.target if name.endswith("_id")) == links
+
+
+def test_who_is_known_only_later_gets_what_was_posted_before(tmp_path: Path) -> None:
+    """The agent says in wrap-up who called; first one of whom no case is open."""
+    call = a_call(match=Match(result=MatchResult.MANY))
+    services = Configured(config=load_config(write_config(tmp_path), env={}))
+    connector = CallConnector(cast(Call, call), cast(Services, services), lambda match: None)
+    asyncio.run(connector.post_comment("Salesforce", "A call"))
+    assert connector.drafts == []
+    call.matches = {"Salesforce": replace(KNOWN, cases=())}
+    assert [draft.operation for draft in connector.drafts] == [CALL_TASK]
+    call.matches = {"Salesforce": KNOWN}
+    (draft,) = connector.drafts
+    assert (draft.operation, draft.target["case_id"], draft.target["text"]) == (CASE_COMMENT, CASE, "A call")
+
+
+def test_a_connector_that_is_gone_has_nothing_written(tmp_path: Path) -> None:
+    call = a_call()
+    call.posts.append(Post(connector="Former", text="A call"))
+    services = Configured(config=load_config(write_config(tmp_path), env={}))
+    assert CallConnector(cast(Call, call), cast(Services, services), lambda match: None).drafts == []
 
 
 def test_a_crash_is_written_about_by_the_same_rules(tmp_path: Path) -> None:

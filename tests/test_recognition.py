@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.recognition import best_known, connector_with
+from ivr.recognition import best_known, chosen_match, connector_with
 from ivr.salesforce.model import Account, Candidate, Case, Contact, Match, MatchResult
 
 ALICE = Contact(id="003gK0000000001QAA", name="Alice")
@@ -45,3 +45,22 @@ def test_a_record_belongs_to_the_connector_that_told_of_it() -> None:
     }
     ids = (ALICE.id, ALICE.id[:15], "001A", "500B", "00QB", "001Z")
     assert [connector_with(matches, id_) for id_ in ids] == ["A", "A", "A", "B", "B", None]
+
+
+def test_who_was_chosen_of_several_is_one_with_his_account() -> None:
+    jo = Candidate(object="Contact", id="003gK0000000002QAA", name="Jo", account_id="001B", account_name="B")
+    firm = Candidate(object="Account", id="001C", name="C", account_id="001C", account_name="C")
+    lead = Candidate(object="Lead", id="00QD", name="Dee")
+    several = Match(result=MatchResult.MANY, candidates=(jo, firm, lead), connector="A")
+    person, account, stranger = (chosen_match(several, candidate) for candidate in several.candidates)
+    assert (person.result, person.connector, person.cases_known) == (MatchResult.ONE, "A", False)
+    assert (person.contact and person.contact.id, person.account) == (jo.id, Account(id="001B", name="B"))
+    assert (account.contact, account.account) == (None, Account(id="001C", name="C"))
+    assert (stranger.contact and stranger.contact.object, stranger.account) == ("Lead", None)
+
+
+def test_the_account_that_is_known_stays_whole() -> None:
+    known = Account(id="001B", name="B", priority="High")
+    jo = Candidate(object="Contact", id="003gK0000000002QAA", name="Jo", account_id="001B", account_name="B")
+    several = Match(result=MatchResult.MANY, account=known, candidates=(jo,))
+    assert chosen_match(several, jo).account is known

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -91,6 +93,68 @@ def test_a_release_that_comes_before_the_close_counts(tmp_path: Path) -> None:
             store.release_soon(C1)
             await store.close_call(closed("c1", EPOCH), [comment("c1", EPOCH + timedelta(days=1))])
             assert [row.call_id for row in await store.claim_due(10)] == [C1]
+
+    asyncio.run(scenario())
+
+
+def test_rows_that_are_held_give_way_to_others_and_those_let_go_do_not(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        clock = ManualClock()
+        limit = EPOCH + timedelta(seconds=300)
+        first, other = comment("c1", limit), replace(comment("c1", limit), marker="[call:c1:task]")
+        moved = replace(first, target={"case_id": "500xx0000000002AAA"})
+        async with a_store(tmp_path, clock) as store:
+            await store.close_call(closed("c1", EPOCH), [first, other])
+            await store.close_call(closed("c2", EPOCH), [comment("c2", limit)])
+            await store.replan(C1, [moved])
+            assert {(row.call_id, row.state) for row in await store.outbox_rows()} == {
+                (C1, OutboxState.HELD),
+                (C2, OutboxState.HELD),
+            }
+            assert await store.claim_due(10) == ()
+            await store.release(C1)
+            (row,) = await store.claim_due(10)
+            assert row.target == moved.target
+            await store.replan(C1, [first, other])
+            rows = {row.marker: row for row in await store.outbox_rows() if row.call_id == C1}
+            assert rows[first.marker].target == moved.target, "it may have been sent"
+            assert rows[other.marker].state is OutboxState.DUE, "wrap-up is over"
+
+    asyncio.run(scenario())
+
+
+def test_another_plan_waits_in_the_spool_for_the_database(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        clock = ManualClock()
+        limit = EPOCH + timedelta(seconds=300)
+        moved = replace(comment("c1", limit), target={"case_id": "500xx0000000002AAA"})
+        async with a_store(tmp_path, clock) as store:
+            await store.close_call(closed("c1", EPOCH), [comment("c1", limit)])
+            with write_lock(tmp_path / "ivr.db"):
+                await store.replan(C1, [moved])
+                assert store.behind
+            await store.settle()
+            (row,) = await store.outbox_rows()
+            assert row.target == moved.target
+
+    asyncio.run(scenario())
+
+
+def test_a_database_of_an_earlier_version_gets_the_indexes_that_it_lacks(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        clock = ManualClock()
+        async with a_store(tmp_path, clock) as store:
+            await store.close_call(closed("c1", EPOCH))
+        with closing(sqlite3.connect(tmp_path / "ivr.db")) as file:
+            file.execute("DROP INDEX calls_agent")
+            file.commit()
+        async with a_store(tmp_path, clock, "boot-2"):
+            pass
+        with closing(sqlite3.connect(tmp_path / "ivr.db")) as file:
+            asked = "SELECT * FROM calls WHERE agent = 'a' ORDER BY started_at DESC, call_id DESC LIMIT 9"
+            (plan,) = [row[-1] for row in file.execute(f"EXPLAIN QUERY PLAN {asked}")]
+            assert "calls_agent (agent=?)" in plan, "found by the index, and no sorting after it"
+            assert file.execute("SELECT count(*) FROM calls").fetchone() == (1,)
 
     asyncio.run(scenario())
 

@@ -18,6 +18,7 @@ from ivr.store.operations import (
     Operation,
     PutNote,
     ReleaseRows,
+    ReplanRows,
     UpdateRecord,
     decode,
     encode,
@@ -38,6 +39,7 @@ ALL: list[Operation] = [
     CloseRecord(boot_id="b", at=EPOCH, closed=closed("c1", EPOCH), drafts=(comment("c1", EPOCH),)),
     PutNote(note=Note(call_id=C1, agent="alice", text="line\nline", revision=2, saved_at=EPOCH)),
     ReleaseRows(call_id=C1, at=EPOCH),
+    ReplanRows(call_id=C1, at=EPOCH, drafts=(comment("c1", EPOCH),)),
 ]
 
 

@@ -22,7 +22,9 @@ from ivr.api.models import (
     AgentView,
     CallSummary,
     CallView,
+    ChooseCaller,
     FlowView,
+    MatchView,
     NodeView,
     NoteView,
     OutboxView,
@@ -145,6 +147,11 @@ class ApiClient:
     async def set_variable(self, call_id: str, name: str, value: str) -> None:
         """Set a flow variable that agents may edit."""
         await self._send("PUT", _call(call_id, "variables", name), SetVariable(value=value))
+
+    async def choose_caller(self, call_id: str, object_: str, id_: str) -> MatchView:
+        """The caller is this one of the candidates; what is known of him then."""
+        body = ChooseCaller(object=object_, id=id_)
+        return await self._ask(MatchView, "PUT", _call(call_id, "caller"), body)
 
     async def acknowledge_pop(self, call_id: str, pop_id: str, outcome: PopOutcome) -> None:
         """What became of a screen pop."""

@@ -71,22 +71,33 @@ class CaseView(ApiModel):
 
 
 class RecordView(ApiModel):
-    """An account or contact, with its page in Salesforce."""
+    """An account or contact, with its page in Salesforce. `account`: the name of the account it is of."""
 
     object: str
     id: str
     name: str
     url: str
     reason: str = ""
+    account: str = ""
+
+
+class ChooseCaller(ApiModel):
+    """One of a match's candidates."""
+
+    object: str = Field(max_length=64)
+    id: str = Field(max_length=18)
 
 
 class MatchView(ApiModel):
-    """`result`: none, one, many, withheld, error, or pending."""
+    """`result`: none, one, many, withheld, error, or pending. `candidates`: of whom the agent may choose one,
+    and may again when it is one that was chosen. Where `cases_known` is false `detail` says why, once it is
+    known."""
 
     result: str
     account: RecordView | None = None
     contact: RecordView | None = None
     cases: tuple[CaseView, ...] = ()
+    cases_known: bool = True
     candidates: tuple[RecordView, ...] = ()
     detail: str = ""
 

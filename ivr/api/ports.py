@@ -14,6 +14,7 @@ from ivr.api.models import (
     CallSummary,
     CallView,
     FlowView,
+    MatchView,
     NodeView,
     NoteView,
     OutboxView,
@@ -119,6 +120,11 @@ class NodeApi(Protocol):
         self, agent_id: AgentId, call_id: CallId, pop_id: str, outcome: PopOutcome
     ) -> None:
         """What became of a screen pop on the agent's desktop."""
+        ...
+
+    async def choose_caller(self, call_id: CallId, object_: str, id_: str) -> MatchView:
+        """The caller is this one of the candidates; what is known of him then, with his open cases where
+        they can be read in time. `Refused` outside of conversation and wrap-up, and for any other record."""
         ...
 
     async def set_variable(self, call_id: CallId, agent_id: AgentId | None, name: str, value: str) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from ivr.api.access import CallPath, Limit, TheApi, TheCaller, TheOperator, audience_of, for_agent, may_touch
 from ivr.api.documents import ConflictProblem, SetVariable
 from ivr.api.errors import NotFound
-from ivr.api.models import AckPop, CallSummary, CallView, NoteView, SaveNote
+from ivr.api.models import AckPop, CallSummary, CallView, ChooseCaller, MatchView, NoteView, Problem, SaveNote
 from ivr.ids import CallId
 from ivr.listing import CallQuery
 
@@ -77,6 +77,12 @@ async def set_variable(
     await api.node.set_variable(call_id, audience_of(caller), name, body.value)
 
 
+async def choose_caller(call_id: CallPath, body: ChooseCaller, caller: TheCaller, api: TheApi) -> MatchView:
+    """Say which of the candidates is calling, during the conversation or in wrap-up."""
+    await for_agent(api, caller, call_id)
+    return await api.node.choose_caller(call_id, body.object, body.id)
+
+
 async def acknowledge_pop(
     call_id: CallPath, pop_id: NamePath, body: AckPop, caller: TheCaller, api: TheApi
 ) -> None:
@@ -95,5 +101,6 @@ def call_routes() -> APIRouter:
     router.put("/{call_id}/notes", responses={409: {"model": ConflictProblem}})(save_note)
     router.post("/{call_id}/wrap-up", status_code=204)(end_wrap_up)
     router.put("/{call_id}/variables/{name}", status_code=204)(set_variable)
+    router.put("/{call_id}/caller", responses={409: {"model": Problem}})(choose_caller)
     router.put("/{call_id}/screen-pops/{pop_id}", status_code=204)(acknowledge_pop)
     return router

@@ -20,13 +20,14 @@ from ivr.api.auth import Sessions
 from ivr.api.errors import Conflict, NotFound, Refused
 from ivr.api.fake_flows import FLOW, FakePictures
 from ivr.api.fake_script import FakeScript
-from ivr.api.fake_state import QUEUE
+from ivr.api.fake_state import MATCH, QUEUE
 from ivr.api.models import (
     AgentStatus,
     AgentView,
     CallStage,
     CallSummary,
     CallView,
+    MatchView,
     NodeView,
     NoteView,
     OutboxView,
@@ -184,6 +185,18 @@ class FakeNode(FakeScript):
             raise Refused("The variable cannot be changed.")
         by_name[name] = by_name[name].model_copy(update={"value": value})
         self._change_held(call_id, variables=tuple(by_name.values()))
+
+    async def choose_caller(self, call_id: CallId, object_: str, id_: str) -> MatchView:
+        """One of the candidates becomes the caller; his cases are those of `MATCH`."""
+        holder = self._held_by(self._known_id(call_id))
+        held = self._agents[holder].call if holder else None
+        match = held.match if held else MATCH
+        chosen = next((c for c in match.candidates if (c.object, c.id) == (object_, id_)), None)
+        if chosen is None or held is None or held.stage is CallStage.OFFERED:
+            raise Refused("The record is no candidate, or it is not the time to choose.")
+        known = MatchView(result="one", contact=chosen, cases=MATCH.cases, candidates=match.candidates)
+        self._change_held(call_id, match=known)
+        return known
 
     async def outbox(self, limit: int) -> list[OutboxView]:
         """Rows, newest first."""

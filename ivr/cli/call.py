@@ -24,12 +24,21 @@ def create() -> typer.Typer:
 
 def list_calls(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    text: Annotated[
+        str, typer.Option(help="Only those with this in number, queue, entry point, agent or id.")
+    ] = "",
+    ending: Annotated[
+        str | None, typer.Option(metavar="ENDING", help="Only those that ended so, e.g. agent_hung_up.")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only those older than this call: the next page.")
+    ] = None,
     url: UrlOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
     """Calls in progress and over, newest first."""
-    calls = ask_node(url, config, lambda node: node.calls(limit))
+    calls = ask_node(url, config, lambda node: node.calls(limit, before=before, text=text, ending=ending))
     if as_json:
         print_models(calls)
         return
@@ -39,7 +48,7 @@ def list_calls(
             (c.call_id, c.started_at, c.stage, c.entry_point, c.number, c.match, c.queue, c.agent, c.ending)
             for c in calls
         ],
-        empty="No calls yet.",
+        empty="No such calls." if text or ending or before else "No calls yet.",
     )
 
 

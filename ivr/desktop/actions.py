@@ -46,6 +46,12 @@ class Actions:
         if card is not None:
             await self._try(self._hub.set_variable(card.call_id, name, value))
 
+    async def choose_caller(self, object_: str, id_: str) -> None:
+        """Say which of the candidates is calling."""
+        card = self._hub.view().card
+        if card is not None:
+            await self._try(self._hub.choose_caller(card.call_id, object_, id_))
+
     async def finish_wrap_up(self) -> None:
         """Save the notes, then end wrap-up."""
         card = self._hub.view().card

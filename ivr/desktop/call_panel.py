@@ -6,7 +6,7 @@ from nicegui import ui
 
 from ivr.api.models import VariableView
 from ivr.desktop.actions import Actions
-from ivr.desktop.card import CallCard, CaseRow, LinkRow, PopPanel
+from ivr.desktop.card import CallCard, CandidateRow, CaseRow, CaseTable, Chooser, LinkRow, PopPanel
 from ivr.desktop.elements import Part, Text, box, chip, link, show_text
 from ivr.desktop.story import call_page
 from ivr.desktop.view import CallClock, DesktopView
@@ -26,9 +26,11 @@ class CallPanel:
                 self._finish = ui.button("Finish wrap-up", on_click=actions.finish_wrap_up, color=None)
                 self._finish.classes("btn-main").props("unelevated data-testid=finish-wrap-up")
             self._head = Part(box("div", "stack"), _draw_head)
+            self._chooser = Part(box("div", "stack"), self._draw_chooser)
             self._pop = Part(box("div", testid="pop"), self._draw_pop)
             self._cases = Part(box("div", "stack"), _draw_cases)
             self._variables = Part(box("div", "stack"), self._draw_variables)
+            self._others = Part(box("div", "stack"), self._draw_chooser)
             self._story: Part[str] = Part(box("div"), _draw_story)
 
     def show(self, view: DesktopView) -> None:
@@ -42,7 +44,10 @@ class CallPanel:
         self._head.show(card)
         self._show_clock(view.clock)
         self._pop.show(view.pop)
-        self._cases.show(card.cases if card.show_cases else None)
+        settled = card.chooser is not None and card.chooser.settled
+        self._chooser.show(None if settled else card.chooser)
+        self._others.show(card.chooser if settled else None)
+        self._cases.show(card.cases)
         self._variables.show(card.variables or None)
         self._story.show(card.call_id)
 
@@ -61,6 +66,27 @@ class CallPanel:
                 button = link(pop.label, pop.url, testid="pop-open")
                 button.classes("pop-button" if pop.urgent else "")
                 button.on("click", lambda: self._actions.pop_opened(pop.call_id, pop.pop_id))
+
+    def _draw_chooser(self, chooser: Chooser) -> None:
+        Text("h2", chooser.title)
+        with box("ul", "plain-list", "candidates", "Possible callers"):
+            for candidate in chooser.candidates:
+                self._draw_candidate(candidate, chooser.enabled)
+
+    def _draw_candidate(self, candidate: CandidateRow, enabled: bool) -> None:
+        async def choose() -> None:
+            await self._actions.choose_caller(candidate.object, candidate.id)
+
+        with box("li", "row spread candidate", "candidate"):
+            with box("div"):
+                with box("div", "row"):
+                    link(candidate.name, candidate.url)
+                    Text("span", candidate.object, "chip tone-plain")
+                known = (candidate.account, candidate.why)
+                Text("div", " · ".join(text for text in known if text), "soft")
+            button = ui.button("This is the caller", on_click=choose, color=None).classes("btn-quiet")
+            button.props(f'unelevated data-testid="choose-{candidate.id}"')
+            button.set_visibility(enabled)
 
     def _draw_variables(self, variables: tuple[VariableView, ...]) -> None:
         Text("h2", "Call details")
@@ -99,7 +125,6 @@ def _draw_head(card: CallCard) -> None:
     if card.match is not None:
         Text("p", card.match.text, f"note-line tone-{card.match.tone}", "match")
     _draw_records(card.records)
-    _draw_candidates(card.candidates)
     with box("div", "row", "priority"):
         Text("span", card.queue, "soft")
         Text("span", card.priority, "chip tone-plain")
@@ -117,27 +142,16 @@ def _draw_records(records: tuple[LinkRow, ...]) -> None:
             link(record.text, record.url)
 
 
-def _draw_candidates(candidates: tuple[LinkRow, ...]) -> None:
-    if not candidates:
-        return
-    with box("ul", "plain-list", "candidates", "Possible callers"):
-        for candidate in candidates:
-            with box("li", "row"):
-                Text("span", candidate.kind, "soft")
-                link(candidate.text, candidate.url)
-                Text("span", candidate.detail, "soft")
-
-
-def _draw_cases(cases: tuple[CaseRow, ...]) -> None:
-    Text("h2", "Open cases" if cases else "No open cases")
-    if not cases:
+def _draw_cases(table: CaseTable) -> None:
+    Text("h2", table.title, testid="cases-title").props("role=status")
+    if not table.cases:
         return
     with box("table", "cases", "cases", "Open cases"):
         with box("thead"), box("tr"):
-            for title in ("Case", "Subject", "Priority", "Status"):
+            for title in ("Case", "Subject", "Priority", "Status", "Owner"):
                 Text("th", title).props("scope=col")
         with box("tbody"):
-            for case in cases:
+            for case in table.cases:
                 _draw_case(case)
 
 
@@ -149,3 +163,4 @@ def _draw_case(case: CaseRow) -> None:
         with box("td", "tight"):
             chip(case.priority)
         Text("td", case.status, "status")
+        Text("td", case.owner, "owner")

@@ -9,6 +9,7 @@ from ivr.desktop import words
 from ivr.desktop.pops import web_address
 from ivr.desktop.words import Tone
 
+CHOOSING_STAGES = frozenset({CallStage.CONNECTED, CallStage.ON_HOLD, CallStage.WRAP_UP})
 OFFER_STAGES = frozenset({CallStage.RINGING, CallStage.TREATMENT, CallStage.QUEUED, CallStage.OFFERED})
 
 
@@ -31,6 +32,28 @@ class LinkRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRow:
+    """One who may be the caller. `account` is the account's name, where it is not the record's own."""
+
+    object: str
+    id: str
+    name: str
+    account: str
+    why: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chooser:
+    """Who may be calling; `enabled` once there is somebody to ask, `settled` once he has answered."""
+
+    title: str
+    settled: bool
+    candidates: tuple[CandidateRow, ...]
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRow:
     """One open case."""
 
@@ -38,7 +61,16 @@ class CaseRow:
     subject: str
     priority: Labelled
     status: str
+    owner: str
     url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseTable:
+    """The open cases, under a title that says what is known of them."""
+
+    title: str
+    cases: tuple[CaseRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +98,8 @@ class CallCard:
     network_name: str
     match: Labelled | None
     records: tuple[LinkRow, ...]
-    candidates: tuple[LinkRow, ...]
-    cases: tuple[CaseRow, ...]
-    show_cases: bool
+    chooser: Chooser | None
+    cases: CaseTable | None
     priority: str
     reasons: tuple[str, ...]
     waited: str
@@ -90,9 +121,8 @@ def build_card(call: AgentCall) -> CallCard:
         network_name=_network_name(call),
         match=Labelled(text=sentence, tone=words.match_tone(call.match)) if sentence else None,
         records=_records(call.match),
-        candidates=tuple(_record(item) for item in call.match.candidates),
-        cases=tuple(_case(item) for item in call.match.cases),
-        show_cases=call.match.result == "one" or bool(call.match.cases),
+        chooser=_chooser(call),
+        cases=_cases(call.match),
         priority=f"Priority {call.priority}",
         reasons=call.priority_reasons,
         waited=words.span(call.waited_s),
@@ -155,8 +185,42 @@ def _records(found: MatchView) -> tuple[LinkRow, ...]:
     return tuple(_record(item) for item in (found.account, found.contact) if item is not None)
 
 
+def _chooser(call: AgentCall) -> Chooser | None:
+    """The candidates but the one that was chosen, unless his cases are still to be read."""
+    found = call.match
+    chosen = found.contact or found.account if found.result == "one" else None
+    settled = chosen.id if chosen is not None and found.cases_known else None
+    rows = tuple(_candidate(item) for item in found.candidates if item.id != settled)
+    if not rows:
+        return None
+    title = "Who is calling?" if chosen is None else "Is it somebody else after all?"
+    return Chooser(
+        title=title,
+        settled=chosen is not None,
+        candidates=rows,
+        enabled=call.stage in CHOOSING_STAGES,
+    )
+
+
+def _candidate(item: RecordView) -> CandidateRow:
+    return CandidateRow(
+        object=item.object,
+        id=item.id,
+        name=item.name,
+        account="" if item.object == "Account" else item.account,
+        why=item.reason,
+        url=web_address(item.url),
+    )
+
+
+def _cases(found: MatchView) -> CaseTable | None:
+    if found.result != "one" and not found.cases:
+        return None
+    return CaseTable(title=words.cases_words(found), cases=tuple(_case(item) for item in found.cases))
+
+
 def _record(item: RecordView) -> LinkRow:
-    return LinkRow(kind=item.object, text=item.name, detail=item.reason, url=web_address(item.url))
+    return LinkRow(kind=item.object, text=item.name or item.id, detail=item.reason, url=web_address(item.url))
 
 
 def _case(item: CaseView) -> CaseRow:
@@ -165,5 +229,6 @@ def _case(item: CaseView) -> CaseRow:
         subject=item.subject if item.own else f"{item.subject} (a colleague’s)",
         priority=Labelled(text=item.priority or "–", tone=words.priority_tone(item.priority)),
         status=item.status or "–",
+        owner=item.owner or "–",
         url=web_address(item.url),
     )

@@ -82,6 +82,10 @@ class Hub:
         """Set a flow variable of the call."""
         await self._client.set_variable(call_id, name, value)
 
+    async def choose_caller(self, call_id: str, object_: str, id_: str) -> None:
+        """The caller is this one of the candidates; the event stream tells what is known of him."""
+        await self._client.choose_caller(call_id, object_, id_)
+
     async def finish_wrap_up(self, call_id: str) -> bool:
         """Save what is typed, then end wrap-up; False when the notes could not be saved."""
         if not await self.notes.settle(call_id):

@@ -11,6 +11,7 @@ from ivr.api.models import (
     CallSummary,
     CallView,
     FlowView,
+    MatchView,
     NoteView,
     PopOutcome,
     Session,
@@ -74,6 +75,10 @@ class NodeClient(NodeReader, Protocol):
 
     async def acknowledge_pop(self, call_id: str, pop_id: str, outcome: PopOutcome) -> None:
         """What became of a screen pop."""
+        ...
+
+    async def choose_caller(self, call_id: str, object_: str, id_: str) -> MatchView:
+        """The caller is this one of the candidates."""
         ...
 
     async def set_variable(self, call_id: str, name: str, value: str) -> None:

@@ -68,7 +68,8 @@ h2 { font-size: 13px; line-height: 1.4; font-weight: 650; color: var(--soft); }
 .cases td { padding: 7px 8px 7px 0; border-top: 1px solid var(--line); vertical-align: top;
   overflow-wrap: anywhere; }
 .cases td.tight { white-space: nowrap; }
-.cases td.subject { width: 55%; }
+.cases td.subject { width: 45%; }
+.candidate { border-top: 1px solid var(--line); padding: 8px 0 2px; }
 
 .search { width: 260px; }
 .moments td { font-size: 13px; }
@@ -104,6 +105,7 @@ h2 { font-size: 13px; line-height: 1.4; font-weight: 650; color: var(--soft); }
   .cases td { border: 0; padding: 0; } .cases td.subject { grid-column: 1 / -1; grid-row: 2;
     width: auto; }
   .cases td.status { text-align: right; }
+  .cases td.owner { grid-column: 1 / -1; grid-row: 3; color: var(--soft); }
   .calls tr { grid-template-columns: minmax(0, 1fr) max-content; }
   .calls td:nth-child(6) { order: 1; } .calls td:nth-child(2) { order: 2; }
   .calls td:nth-child(5) { order: 3; } .calls td:nth-child(n + 3):nth-child(-n + 4) { order: 4; }

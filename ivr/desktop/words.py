@@ -115,6 +115,17 @@ def match_words(found: MatchView) -> str:
             return f"Look-up result: {other}"
 
 
+def cases_words(found: MatchView) -> str:
+    """What is known of a caller's open cases."""
+    if found.cases:
+        return "Open cases"
+    if found.cases_known:
+        return "No open cases"
+    if found.detail:
+        return f"The open cases could not be read: {found.detail}"
+    return "Reading the open cases…"
+
+
 def match_tone(found: MatchView) -> Tone:
     """The colour of the look-up's sentence."""
     return {"error": Tone.BAD, "many": Tone.WARN}.get(found.result, Tone.INFO)

@@ -19,6 +19,7 @@ from ivr.store.operations import (
     Operation,
     PutNote,
     ReleaseRows,
+    ReplanRows,
     UpdateRecord,
 )
 from ivr.store.values import Note, TimelineRow
@@ -42,6 +43,8 @@ async def apply(conn: AsyncConnection, op: Operation) -> None:
         case ReleaseRows():
             await records.mark_released(conn, op.call_id, op.at)
             await outbox.release(conn, op.call_id, op.at)
+        case ReplanRows():
+            await records.replan(conn, op)
         case _:
             assert_never(op)
 

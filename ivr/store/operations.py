@@ -65,7 +65,16 @@ class ReleaseRows:
     at: datetime
 
 
-Operation = OpenRecord | UpdateRecord | AppendTimeline | CloseRecord | PutNote | ReleaseRows
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplanRows:
+    """The caller is somebody else than was thought: what is held for a call is what `drafts` say."""
+
+    call_id: CallId
+    at: datetime
+    drafts: tuple[OutboxDraft, ...]
+
+
+Operation = OpenRecord | UpdateRecord | AppendTimeline | CloseRecord | PutNote | ReleaseRows | ReplanRows
 
 _KINDS: Mapping[str, type[Operation]] = {
     "open": OpenRecord,
@@ -74,6 +83,7 @@ _KINDS: Mapping[str, type[Operation]] = {
     "close": CloseRecord,
     "note": PutNote,
     "release": ReleaseRows,
+    "replan": ReplanRows,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

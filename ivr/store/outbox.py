@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, and_, func, or_, select, update
+from sqlalchemy import RowMapping, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.ids import CallId
@@ -53,6 +53,16 @@ async def release(conn: AsyncConnection, call_id: CallId, at: datetime) -> int:
         update(outbox)
         .where(outbox.c.call_id == call_id, outbox.c.state == OutboxState.HELD)
         .values(state=OutboxState.DUE, due_at=at)
+    )
+    return result.rowcount
+
+
+async def withdraw(conn: AsyncConnection, call_id: CallId) -> int:
+    """Held rows of a call go, for others to take their place: none was ever sent. Returns how many."""
+    result = await conn.execute(
+        delete(outbox).where(
+            outbox.c.call_id == call_id, outbox.c.state == OutboxState.HELD, outbox.c.body.is_(None)
+        )
     )
     return result.rowcount
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.ids import CallId
 from ivr.listing import CallQuery, Place, digits_of
 from ivr.store import outbox
-from ivr.store.operations import CloseRecord, OpenRecord, UpdateRecord
+from ivr.store.operations import CloseRecord, OpenRecord, ReplanRows, UpdateRecord
 from ivr.store.schema import calls, insert_new
 from ivr.store.values import CallFields, CallRecord, RecordState
 from media.sip.identity import Presentation
@@ -73,6 +73,13 @@ async def mark_released(conn: AsyncConnection, call_id: CallId, at: datetime) ->
     await conn.execute(
         update(calls).where(calls.c.call_id == call_id, calls.c.released_at.is_(None)).values(released_at=at)
     )
+
+
+async def replan(conn: AsyncConnection, op: ReplanRows) -> None:
+    """Put other rows in the place of those that are held; what was let go stays as it is."""
+    await outbox.withdraw(conn, op.call_id)
+    released = await conn.scalar(select(calls.c.released_at).where(calls.c.call_id == op.call_id))
+    await outbox.insert(conn, op.call_id, op.drafts, op.at, hold=released is None)
 
 
 async def read_record(conn: AsyncConnection, call_id: CallId) -> CallRecord | None:

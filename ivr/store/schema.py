@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Connection,
     DateTime,
     Dialect,
     Float,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeDecorator
 
 
@@ -100,6 +102,7 @@ calls = Table(
     Column("detail", JSON, nullable=False),
     Index("calls_started", "started_at"),
     Index("calls_state", "state", "started_at"),
+    Index("calls_agent", "agent", "started_at", "call_id"),
 )
 
 timeline = Table(
@@ -146,6 +149,14 @@ outbox = Table(
     Index("outbox_call", "call_id"),
     sqlite_autoincrement=True,
 )
+
+
+def create_schema(conn: Connection) -> None:
+    """Make what is missing: tables, and the indexes that a table of an earlier version has not got."""
+    metadata.create_all(conn)
+    for table in metadata.sorted_tables:
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            conn.execute(CreateIndex(index, if_not_exists=True))
 
 
 def insert_new(conn: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -34,6 +34,7 @@ from ivr.store.operations import (
     OpenRecord,
     Operation,
     ReleaseRows,
+    ReplanRows,
     UpdateRecord,
 )
 from ivr.store.spool import Spool
@@ -143,6 +144,11 @@ class Store:
     async def release(self, call_id: CallId) -> None:
         """Wrap-up is over: the call's held rows, also those still to come, are due."""
         await self._durable(ReleaseRows(call_id=call_id, at=self._clock.now()))
+
+    async def replan(self, call_id: CallId, outbox: Sequence[OutboxDraft]) -> None:
+        """Wrap-up has told who the caller is: these rows in place of the held ones. Otherwise as
+        `close_call`."""
+        await self._durable(ReplanRows(call_id=call_id, at=self._clock.now(), drafts=tuple(outbox)))
 
     async def save_note(self, call_id: CallId, agent: str, text: str, revision: int) -> Note:
         """Save the whole text in place of `revision` (0 for the first). Saving the same again, its answer
@@ -273,7 +279,7 @@ class Store:
 
     def _on_written(self, op: Operation) -> None:
         match op:
-            case CloseRecord() | ReleaseRows():
+            case CloseRecord() | ReleaseRows() | ReplanRows():
                 self._due.set()
             case _:
                 pass

@@ -23,7 +23,7 @@ from ivr.store.engine import refused
 from ivr.store.errors import Rejected, StoreError, StoreUnavailable
 from ivr.store.jobs import Job, Write
 from ivr.store.operations import Operation, encode
-from ivr.store.schema import metadata
+from ivr.store.schema import create_schema
 from ivr.store.spool import Spool
 
 CAPACITY = 20_000
@@ -171,7 +171,7 @@ class Writer:
     async def _transaction(self, jobs: Sequence[AnyJob]) -> list[object]:
         async with asyncio.timeout(TRANSACTION_TIMEOUT_S), self._engine.begin() as conn:
             if not self._schema_stands:
-                await conn.run_sync(metadata.create_all)
+                await conn.run_sync(create_schema)
             await timeline.append(conn, [row for job in jobs for row in job.entries])
             results = [None if job.entries else await job.run(conn) for job in jobs]
         self._schema_stands = True
