@@ -16,6 +16,7 @@ from ivr.api.models import (
     CallSummary,
     CallView,
     FlowView,
+    MatchView,
     NoteView,
     PopOutcome,
     Problem,
@@ -44,6 +45,7 @@ class Node:
         self.told: list[PopOutcome] = []
         self.told_two = asyncio.Event()
         self.ended: list[str] = []
+        self.chosen: list[tuple[str, str, str]] = []
         self.closed = False
         self.signed_out = False
 
@@ -84,6 +86,11 @@ class Node:
 
     async def set_variable(self, call_id: str, name: str, value: str) -> None:
         self._answer()
+
+    async def choose_caller(self, call_id: str, object_: str, id_: str) -> MatchView:
+        self._answer()
+        self.chosen.append((call_id, object_, id_))
+        return MatchView(result="one")
 
     async def calls(
         self, limit: int = 100, *, before: str | None = None, text: str = "", ending: str | None = None
@@ -287,3 +294,17 @@ def test_why_signing_in_failed_in_words() -> None:
     assert "cannot sign you in now" in sign_in_problem(refusal(503))
     assert "not reachable" in sign_in_problem(NodeUnreachable("away"))
     assert sign_in_problem(refusal(418)) == "because"
+
+
+def test_the_caller_that_is_chosen_is_told_to_the_node_and_a_refusal_to_the_agent() -> None:
+    node = Node()
+
+    async def script(hub: Hub, seen: Seen) -> None:
+        await hub.choose_caller("call-1", "Contact", "003A")
+        assert node.chosen == [("call-1", "Contact", "003A")]
+        node.fault = ApiRefused(Problem(title="Conflict", status=409))
+        with pytest.raises(ApiRefused):
+            await hub.choose_caller("call-1", "Contact", "003B")
+        node.fault = None
+
+    with_hub(node, script)
