@@ -308,6 +308,7 @@ NUMBERS = (
 @example(number=ATTACKS[0])
 @example(number="+14155550123' OR Name LIKE '%")
 @example(number="+14155550123\n")
+@example(number="+2700000")
 def test_whatever_calls_the_search_is_the_same(number: str) -> None:
     harmless = asyncio.run(shapes_of_look_up("+14155550123"))
     found = asyncio.run(shapes_of_look_up(number))
@@ -324,6 +325,8 @@ def _terms_counted_out(one: Shape) -> Shape:
     match one:
         case (("any", *terms), *rest):
             return set(terms), *rest
+        case (("term", _) as term, *rest):  # a number that there is one way to write
+            return {term}, *rest
         case _:
             return one
 
