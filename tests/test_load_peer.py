@@ -109,3 +109,19 @@ def test_a_peer_that_refuses_breaks_the_run() -> None:
                 await peer.open("192.0.2.1", 1, sends=False)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.process
+def test_an_answer_that_nobody_waits_for_any_more_is_not_the_next_ones() -> None:
+    """The samples of a run are cancelled in the middle of a question; the figures are asked for afterwards."""
+
+    async def scene() -> None:
+        async with rtp_peer() as peer:
+            sampling = asyncio.create_task(peer.count())
+            await asyncio.sleep(0)  # it has asked
+            sampling.cancel()
+            await asyncio.gather(sampling, return_exceptions=True)
+            assert sampling.cancelled()
+            assert len((await peer.open(HOST, 2, sends=False)).ports) == 2
+
+    asyncio.run(scene())

@@ -36,6 +36,7 @@ class RtpPeerClient:
         self._child = child
         self._streams = streams
         self._one = asyncio.Lock()
+        self._owed = 0
 
     @property
     def pid(self) -> int | None:
@@ -63,9 +64,15 @@ class RtpPeerClient:
         assert stdout is not None
         try:
             async with self._one, asyncio.timeout(timeout_s):
+                # Whoever was cancelled while he waited has left his answer here.
+                while self._owed:
+                    await stdout.readline()
+                    self._owed -= 1
                 self._streams.stdin.write(msgspec.json.encode(request) + b"\n")
+                self._owed += 1
                 await self._streams.stdin.drain()
                 line = await stdout.readline()
+                self._owed -= 1
             return msgspec.json.decode(line, type=kind)
         except (TimeoutError, OSError, ValueError) as exc:
             raise LoadBroken("the RTP peer of the load run does not answer") from exc
