@@ -113,7 +113,7 @@ def test_a_peer_that_refuses_breaks_the_run() -> None:
 
 @pytest.mark.process
 def test_an_answer_that_nobody_waits_for_any_more_is_not_the_next_ones() -> None:
-    """The samples of a run are cancelled in the middle of a question; the figures are asked for afterwards."""
+    """A run cancels its samples in the middle of a question, and asks for the figures afterwards."""
 
     async def scene() -> None:
         async with rtp_peer() as peer:
